@@ -1,0 +1,1 @@
+"""A CDS Hooks service that speaks up when a medicine being ordered could harm this patient."""
