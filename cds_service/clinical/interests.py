@@ -1,0 +1,99 @@
+"""What the rules about the ordered medicines ask of the record, so that nothing else is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from cds_service.clinical.codes import ICD_10, ICD_10_CM, SNOMED_CT, LoincCode, ProblemName, RxCUI, TestName
+
+PREFETCH_KEYS = ("patient", "medications", "statements", "conditions", "results", "orders")
+
+
+@dataclass(frozen=True, slots=True)
+class LabTest:
+    """A laboratory test as the code list knows it.
+
+    Attributes:
+        unit: the canonical UCUM unit; "" for a pure number such as INR.
+        factors: from other units to the canonical one, e.g. {"ukat/L": Decimal(60)}; the canonical unit is among them.
+    """
+
+    name: TestName
+    label: str
+    unit: str
+    factors: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Tests that are ordered together under one code."""
+
+    name: str
+    label: str
+    loinc: LoincCode
+    display: str
+    tests: frozenset[TestName]
+
+
+@dataclass(frozen=True)
+class ProblemCodes:
+    """From codes and words of diagnoses to our names for problems.
+
+    `exact` and `prefixes` map (system, code) to names; of the prefixes only the longest that fits counts,
+    so that K70.0 can be left out of K70. `phrases` maps words to a name.
+    """
+
+    exact: Mapping[tuple[str, str], frozenset[ProblemName]]
+    prefixes: Mapping[tuple[str, str], frozenset[ProblemName]]
+    phrases: Mapping[str, ProblemName]
+    _found: dict[tuple[str, str], frozenset[ProblemName]] = field(default_factory=dict, repr=False, compare=False)
+
+    def names(self, system: str, code: str) -> frozenset[ProblemName] | None:
+        """Our names for a code; empty for a code we do not name; None when we do not read this code system."""
+        if system not in {ICD_10_CM, ICD_10, SNOMED_CT}:
+            return None
+        key = (system, code)
+        known = self._found.get(key)
+        if known is None:
+            known = self._look_up(system, code)
+            if len(self._found) < 10_000:  # noqa: PLR2004 (callers choose the codes: the memory stays bounded)
+                self._found[key] = known
+        return known
+
+    def _look_up(self, system: str, code: str) -> frozenset[ProblemName]:
+        exact = self.exact.get((system, code))
+        if exact is not None or system == SNOMED_CT:
+            return exact or frozenset()
+        plain = code.replace(".", "").upper()
+        for length in range(len(plain), 2, -1):
+            names = self.prefixes.get((system, plain[:length]))
+            if names is not None:
+                return names
+        return frozenset()
+
+    def named_in(self, text: str) -> frozenset[ProblemName]:
+        """Our names whose words stand in a text, e.g. in the reason of an order."""
+        words = f" {' '.join(text.casefold().replace('-', ' ').split())} "
+        return frozenset(name for phrase, name in self.phrases.items() if f" {phrase} " in words)
+
+    def named_by(self, text: str) -> ProblemName | None:
+        """Our name for a diagnosis that is written in words, when it is these words and no others."""
+        return self.phrases.get(" ".join(text.casefold().replace("-", " ").split()))
+
+
+@dataclass(frozen=True, slots=True)
+class Interests:
+    """What to read of the record.
+
+    Attributes:
+        ingredients: the medicines that rules name.
+        tests: the laboratory tests that rules name, by LOINC code.
+        panels: tests by the LOINC code of the panel or test that orders them.
+        keys: the prefetch keys that hold what rules name.
+    """
+
+    ingredients: frozenset[RxCUI]
+    tests: Mapping[LoincCode, LabTest]
+    panels: Mapping[LoincCode, frozenset[TestName]]
+    problems: ProblemCodes
+    keys: frozenset[str]

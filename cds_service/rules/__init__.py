@@ -1,0 +1,1 @@
+"""Reasoning: conditions about one patient at one order, judged in three values."""

@@ -1,0 +1,296 @@
+"""What a card file can ask. Each condition is plain data; `judging.py` answers it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from cds_service.clinical.codes import ProblemName, RxCUI, TestName
+from cds_service.clinical.model import Medication
+from cds_service.clinical.quantity import Bounds, Truth
+
+SYSTEMIC = "systemic"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Medicine:
+    """A medicine or a class of them as a card names it; the same words of two cards are one object.
+
+    Attributes:
+        name: the author's word, e.g. "dantrolene" or "opioid".
+        ingredients: the RxNorm ingredients it stands for.
+        route: a route ("oral"), "systemic" for any that exposes the whole body, or None for every route.
+    """
+
+    name: str
+    ingredients: frozenset[RxCUI]
+    route: str | None = None
+
+    def match(self, medication: Medication) -> Truth:
+        """Whether this medication is meant; unknown when only its route is missing."""
+        if self.ingredients.isdisjoint(medication.ingredients):
+            return Truth.FAILS
+        if self.route is None:
+            return Truth.HOLDS
+        if self.route == SYSTEMIC:
+            return _truth(medication.systemic)
+        return _truth(None if medication.route is None else medication.route == self.route)
+
+
+def _truth(answer: bool | None) -> Truth:  # noqa: FBT001 (it converts exactly that)
+    if answer is None:
+        return Truth.UNKNOWN
+    return Truth.HOLDS if answer else Truth.FAILS
+
+
+class EndedBy(StrEnum):
+    """How a running medicine can be ended by the drafts."""
+
+    STOP = "stop"
+    REPLACEMENT = "replacement"
+
+
+class Event(StrEnum):
+    """A day in the history of a medicine."""
+
+    START = "start"
+    LAST_DOSE_INCREASE = "last-dose-increase"
+
+
+@dataclass(frozen=True, slots=True)
+class Tests:
+    """The laboratory tests a card names, in alphabetical order: any one of a list, or every one of a panel."""
+
+    names: tuple[TestName, ...]
+    every: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """It is being ordered now."""
+
+    medicine: Medicine
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """It is being ordered or runs already, and is not being stopped."""
+
+    medicine: Medicine
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The record says that it runs; `days` bounds how long it has."""
+
+    medicine: Medicine
+    days: Bounds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """It is ordered for the first time: not running, and not ended within 30 days."""
+
+    medicine: Medicine
+
+
+@dataclass(frozen=True, slots=True)
+class Increasing:
+    """It runs, and is being ordered at a higher daily dose."""
+
+    medicine: Medicine
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """It runs, and the drafts end it: by a stop order, or by another medicine in its place."""
+
+    medicine: Medicine
+    by: frozenset[EndedBy]
+
+
+@dataclass(frozen=True, slots=True)
+class Taper:
+    """A taper of it is being ordered or runs."""
+
+    medicine: Medicine
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """One of the two is being ordered and the other is taken or ordered too: no direction."""
+
+    first: Medicine
+    second: Medicine
+
+
+@dataclass(frozen=True, slots=True)
+class DailyDose:
+    """Its milligrams a day as ordered; as it runs, when it is not being ordered."""
+
+    medicine: Medicine
+    mg: Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class CourseFor:
+    """It is given for this problem.
+
+    That needs the indication. A course of at most `or_days` counts too when nothing else in the record
+    speaks for long-term use: no other order of the medicine, and no problem `without` (decision 14).
+    """
+
+    problem: ProblemName
+    medicine: Medicine
+    or_days: int | None = None
+    without: ProblemName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OnTherapy:
+    """It runs, and its known start lies this many days back."""
+
+    medicine: Medicine
+    days: Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class StartUnknown:
+    """It is taken or ordered, and whether or since when it runs cannot be known."""
+
+    medicine: Medicine
+
+
+@dataclass(frozen=True, slots=True)
+class SinceDoseIncrease:
+    """Its last dose increase (or its start) lies this many days back."""
+
+    medicine: Medicine
+    days: Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class CountOf:
+    """At least so many different ingredients of these medicines are taken, one of them being ordered."""
+
+    medicines: tuple[Medicine, ...]
+    at_least: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sex:
+    """The patient's administrative sex."""
+
+    sex: str
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """The patient's completed years."""
+
+    years: Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class HasProblem:
+    """The problem list has it, and it counts today."""
+
+    problem: ProblemName
+
+
+@dataclass(frozen=True, slots=True)
+class ResultWithin:
+    """The tests were done in the last `days`; or, with `or_start_of`, that medicine was started in that time."""
+
+    tests: Tests
+    days: int
+    or_start_of: Medicine | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultAfter:
+    """The tests were done on or after the start of the medicine, or its last dose increase."""
+
+    tests: Tests
+    medicine: Medicine
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest result of one of the tests lies in a range.
+
+    In multiples of its own upper limit of normal when `in_uln`, else in the test's canonical unit.
+    """
+
+    tests: Tests
+    bounds: Bounds
+    in_uln: bool
+    within_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A result of one of the tests that is not its newest lies in a range of multiples of its upper limit."""
+
+    tests: Tests
+    bounds: Bounds
+    within_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlaggedHigh:
+    """The newest result of one of the tests is marked high by the laboratory, without an upper limit."""
+
+    tests: Tests
+    within_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The tests are ordered: among the drafts, or at most `days` ago and still without a result."""
+
+    tests: Tests
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The clinician is at this hook."""
+
+    hook: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one of these holds."""
+
+    conditions: tuple["Condition", ...]
+
+
+Condition: TypeAlias = (
+    Ordering
+    | Taking
+    | Running
+    | Starting
+    | Increasing
+    | Ending
+    | Taper
+    | Together
+    | DailyDose
+    | CourseFor
+    | OnTherapy
+    | StartUnknown
+    | SinceDoseIncrease
+    | CountOf
+    | Sex
+    | Age
+    | HasProblem
+    | ResultWithin
+    | ResultAfter
+    | Newest
+    | Earlier
+    | FlaggedHigh
+    | Pending
+    | Moment
+    | AnyOf
+)

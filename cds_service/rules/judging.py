@@ -1,0 +1,401 @@
+"""The answer to one condition for one situation. The safety of the service rests here."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, timedelta
+from typing import assert_never
+
+from cds_service.clinical.codes import TestName
+from cds_service.clinical.days import Day, age_in_years
+from cds_service.clinical.model import Gap, Medication, Result, Situation, State, Why
+from cds_service.clinical.quantity import Bounds, Truth
+from cds_service.rules import conditions as c
+from cds_service.rules import therapy
+from cds_service.rules.verdict import FAILS, HOLDS, Verdict, all_of, any_of, exists, holds_by, unknown
+
+
+def judge(condition: c.Condition, situation: Situation) -> Verdict:  # noqa: C901, PLR0911, PLR0912 (one line per condition)
+    """Answer one condition for one situation. What cards ask most often stands first: the cases are tried in order."""
+    match condition:
+        case c.CourseFor():
+            return _course_for(condition, situation)
+        case c.Newest():
+            return any_of(_newest(condition, situation))
+        case c.Ordering(medicine):
+            return _found(therapy.ordered(situation, medicine))
+        case c.Taking(medicine):
+            return _found(therapy.taken(situation, medicine))
+        case c.AnyOf(conditions):
+            return any_of(judge(one, situation) for one in conditions)
+        case c.ResultWithin(tests, days, or_start_of):
+            return _result_within(tests, days, or_start_of, situation)
+        case c.Running(medicine, days):
+            return _running(medicine, days, situation)
+        case c.Starting(medicine):
+            return _starting(medicine, situation)
+        case c.Increasing(medicine):
+            return _increasing(medicine, situation)
+        case c.Ending(medicine, by):
+            return _ending(medicine, by, situation)
+        case c.Taper(medicine):
+            return _taper(medicine, situation)
+        case c.Together(first, second):
+            return any_of((_pair(first, second, situation), _pair(second, first, situation)))
+        case c.DailyDose(medicine, mg):
+            return _daily_dose(medicine, mg, situation)
+        case c.OnTherapy(medicine, days):
+            return _on_therapy(medicine, days, situation)
+        case c.StartUnknown(medicine):
+            return _start_unknown(medicine, situation)
+        case c.SinceDoseIncrease(medicine, days):
+            risen, gaps = therapy.last_dose_increase(situation, medicine)
+            return _dated(risen, days, situation, gaps) if therapy.running(situation, medicine).items else FAILS
+        case c.CountOf(medicines, at_least):
+            return _count_of(medicines, at_least, situation)
+        case c.Sex(sex):
+            return _sex(sex, situation)
+        case c.Age(years):
+            return _age(years, situation)
+        case c.HasProblem(problem):
+            gaps = situation.problems.gaps_about({problem})
+            return exists(situation.problems, lambda item: problem in item.names, gaps)
+        case c.ResultAfter(tests, medicine, event):
+            return _result_after(tests, medicine, event, situation)
+        case c.Earlier():
+            return any_of(_earlier(test, condition, situation) for test in condition.tests.names)
+        case c.FlaggedHigh(tests, within_days):
+            return any_of(_flagged(test, within_days, situation) for test in tests.names)
+        case c.Pending(tests, days):
+            return _pending(tests, days, situation)
+        case c.Moment(hook):
+            return HOLDS if situation.hook == hook else FAILS
+        case _:
+            assert_never(condition)  # a new condition stops mypy here, not a patient later
+
+
+def _found(found: therapy.Found) -> Verdict:
+    if found.items:
+        return holds_by(found.items)
+    return unknown(*found.gaps) if found.gaps else FAILS
+
+
+def _running(medicine: c.Medicine, days: Bounds | None, situation: Situation) -> Verdict:
+    verdict = _found(therapy.running(situation, medicine))
+    if days is None or verdict.truth is not Truth.HOLDS:
+        return verdict
+    series = therapy.therapy(situation, medicine)
+    return all_of((verdict, _dated(series.started, days, situation, therapy.undated(series))))
+
+
+def _dated(day: Day | None, days: Bounds, situation: Situation, gaps: tuple[Gap, ...]) -> Verdict:
+    """Whether a day lies so many days back; without a day the gaps say why that is unknown."""
+    if day is None:
+        return unknown(*gaps)
+    ago = day.days_ago(situation.today)
+    truth = days.judge(ago.least, ago.most)
+    return Verdict(truth) if truth is not Truth.UNKNOWN else unknown(Gap("start of therapy", Why.IMPRECISE_DATE), *gaps)
+
+
+def _starting(medicine: c.Medicine, situation: Situation) -> Verdict:
+    order = _found(therapy.ordered(situation, medicine))
+    if order.truth is not Truth.HOLDS:
+        return order
+    states = frozenset(State) - {State.ORDERED, State.STOPPING}
+    record = therapy.find(situation.medications, medicine, states)
+    if any(_recent(item, situation.today) for item in record.items):
+        return FAILS
+    return unknown(*record.gaps) if record.gaps else order
+
+
+def _recent(item: Medication, today: date) -> bool:
+    return item.state is not State.ENDED or therapy.ended_days_ago(item, today) <= therapy.SERIES_GAP_DAYS
+
+
+def _increasing(medicine: c.Medicine, situation: Situation) -> Verdict:
+    order = _found(therapy.ordered(situation, medicine))
+    runs = _found(therapy.running(situation, medicine))
+    both = all_of((order, runs))
+    if both.truth is not Truth.HOLDS:
+        return both
+    now, orders, gaps = therapy.daily_dose(situation, medicine)
+    running = therapy.running(situation, medicine).items
+    before = therapy.total_daily_mg(running)
+    if now.least > before.most:
+        return holds_by(orders)
+    if now.most <= before.least:
+        return FAILS
+    undosed = tuple(Gap(item.ref, Why.NO_DOSE, item.name) for item in running if item.daily_mg is None)
+    return unknown(*gaps, *undosed)
+
+
+def _ending(medicine: c.Medicine, by: frozenset[c.EndedBy], situation: Situation) -> Verdict:
+    """The drafts end what runs, and nothing of the same medicine and route goes on."""
+    if therapy.drafted(situation, medicine).items:
+        return FAILS
+    runs = therapy.running(situation, medicine)
+    gone = therapy.ended_refs(situation)
+    if any(item.ref not in gone and item.state is not State.STOPPING for item in runs.items):
+        return FAILS
+    stops = therapy.find(situation.orders, medicine, therapy.STOPPING)
+    starts = [item for item in situation.orders.items if item.state is State.ORDERED]
+    stop_refs = frozenset(item.ref for item in runs.items)
+    replacing = [item for item in starts if item.continues & stop_refs]
+    selected = [item for item in stops.items if item.selected]
+    if (c.EndedBy.STOP in by and selected) or (c.EndedBy.REPLACEMENT in by and selected and starts):
+        return holds_by(selected)
+    if c.EndedBy.REPLACEMENT in by and any(item.selected for item in replacing):
+        return holds_by(item for item in replacing if item.selected)
+    return unknown(*stops.gaps) if stops.gaps else FAILS
+
+
+def _taper(medicine: c.Medicine, situation: Situation) -> Verdict:
+    """A taper is ordered as a prescription: statements of what is taken cannot hide one."""
+    drafts = therapy.drafted(situation, medicine)
+    record = therapy.running(situation, medicine)
+    gone = therapy.ended_refs(situation)
+    tapers = [item for item in drafts.items if therapy.is_taper(item)]
+    tapers += [item for item in record.items if therapy.is_taper(item) and _goes_on(item, gone, situation.today)]
+    if tapers:
+        return holds_by(tapers)
+    gaps = tuple(gap for gap in drafts.gaps + record.gaps if gap.where != "statements")
+    return unknown(*gaps) if gaps else FAILS
+
+
+def _goes_on(item: Medication, gone: frozenset[str], today: date) -> bool:
+    """A taper that is being stopped still counts once its last step has begun."""
+    last = item.steps[-1].first if item.steps else None
+    return item.ref not in gone or (last is not None and last <= today)
+
+
+def _pair(one: c.Medicine, other: c.Medicine, situation: Situation) -> Verdict:
+    """`one` is being ordered, and `other` is taken or ordered beside it. No drug interacts with itself."""
+    orders = therapy.ordered(situation, one)
+    if not orders.items and not orders.gaps:
+        return FAILS
+    partners = therapy.taken(situation, other)
+    own = frozenset(ingredient for order in orders.items for ingredient in order.ingredients)
+    different = therapy.Found(tuple(item for item in partners.items if item.ingredients - own), partners.gaps)
+    with_partner = _found(different)
+    with_order = _found(orders)
+    both = all_of((with_order, with_partner))
+    if both.truth is not Truth.HOLDS:
+        return both
+    evidence = dict.fromkeys(with_order.evidence + with_partner.evidence)
+    return Verdict(Truth.HOLDS, tuple(evidence), lowered=with_partner.lowered)
+
+
+def _daily_dose(medicine: c.Medicine, mg: Bounds, situation: Situation) -> Verdict:
+    amount, orders, gaps = therapy.daily_dose(situation, medicine)
+    if not orders:
+        return unknown(*gaps) if gaps else FAILS
+    match mg.judge(amount.least, amount.most):
+        case Truth.HOLDS:
+            return holds_by(orders)
+        case Truth.FAILS:
+            return FAILS
+        case Truth.UNKNOWN:
+            return unknown(*gaps)
+
+
+def _course_for(condition: c.CourseFor, situation: Situation) -> Verdict:
+    drafts = therapy.drafted(situation, condition.medicine).items
+    orders = drafts or therapy.running(situation, condition.medicine).items
+    if not orders:
+        return FAILS
+    return all_of(_one_course(order, condition, situation) for order in orders)
+
+
+def _one_course(order: Medication, condition: c.CourseFor, situation: Situation) -> Verdict:
+    if condition.problem in order.reasons:
+        return holds_by((order,))
+    if condition.or_days is None or order.days is None or order.days > condition.or_days:
+        return FAILS
+    record = therapy.find(situation.medications, condition.medicine, frozenset(State))
+    others = therapy.Found(tuple(item for item in record.items if item.ref != order.ref), record.gaps)
+    against = [_found(others)]
+    if condition.without is not None:
+        against.append(judge(c.HasProblem(condition.without), situation))
+    speaks_against = any_of(against)
+    if speaks_against.truth is Truth.HOLDS:
+        return FAILS
+    return speaks_against if speaks_against.truth is Truth.UNKNOWN else holds_by((order,))
+
+
+def _on_therapy(medicine: c.Medicine, days: Bounds, situation: Situation) -> Verdict:
+    """Known to be on therapy for so long: `_start_unknown` is the other half of the question."""
+    series = therapy.therapy(situation, medicine)
+    if series.started is None:
+        return FAILS
+    ago = series.started.days_ago(situation.today)
+    # An imprecise start counts as the later day: the stricter schedule.
+    return holds_by(_speaking(series, medicine, situation)) if days.holds(ago.least) else FAILS
+
+
+def _speaking(series: therapy.Therapy, medicine: c.Medicine, situation: Situation) -> Iterable[Medication]:
+    """What proves a therapy: the draft that goes on with it, else the orders that run."""
+    drafts = therapy.ordered(situation, medicine).items
+    return drafts or (item for item in series.orders if item.state is not State.ENDED)
+
+
+def _start_unknown(medicine: c.Medicine, situation: Situation) -> Verdict:
+    series = therapy.therapy(situation, medicine)
+    if series.started is not None:
+        return FAILS
+    if series.orders:
+        return holds_by(series.orders, accounted=therapy.undated(series))
+    drafts = therapy.ordered(situation, medicine)
+    if drafts.items and series.gaps:
+        return holds_by(drafts.items, accounted=series.gaps)
+    return unknown(*series.gaps) if series.gaps else FAILS
+
+
+def _count_of(medicines: tuple[c.Medicine, ...], at_least: int, situation: Situation) -> Verdict:
+    found = [therapy.taken(situation, medicine) for medicine in medicines]
+    items = tuple(dict.fromkeys(item for each in found for item in each.items))
+    gaps = tuple(dict.fromkeys(gap for each in found for gap in each.gaps))
+    wanted = frozenset(ingredient for medicine in medicines for ingredient in medicine.ingredients)
+    counted = wanted & frozenset(ingredient for item in items for ingredient in item.ingredients)
+    if not any(item.state is State.ORDERED and item.selected for item in items):
+        return unknown(*situation.orders.gaps) if situation.orders.gaps else FAILS
+    if len(counted) >= at_least:
+        return holds_by(items)
+    return unknown(*gaps) if gaps else FAILS
+
+
+def _sex(sex: str, situation: Situation) -> Verdict:
+    patient = situation.patient
+    if patient.sex is None:
+        return unknown(*(gap for gap in patient.gaps if gap.why is not Why.NO_BIRTH_DATE))
+    return holds_by((patient,)) if patient.sex == sex else FAILS
+
+
+def _age(years: Bounds, situation: Situation) -> Verdict:
+    patient = situation.patient
+    if patient.born is None:
+        return unknown(*(gap for gap in patient.gaps if gap.why is not Why.NO_SEX))
+    age = age_in_years(patient.born, situation.today)
+    match years.judge(age.least, age.most):
+        case Truth.HOLDS:
+            return holds_by((patient,))
+        case Truth.FAILS:
+            return FAILS
+        case Truth.UNKNOWN:
+            return unknown(Gap("patient", Why.IMPRECISE_DATE))
+
+
+def _result_within(tests: c.Tests, days: int, or_start_of: c.Medicine | None, situation: Situation) -> Verdict:
+    done = _each(tests, lambda test: _done_within(test, days, situation))
+    if or_start_of is None:
+        return done
+    started = therapy.therapy(situation, or_start_of).started
+    if started is not None and started.days_ago(situation.today).least <= days:
+        return HOLDS
+    return done
+
+
+def _each(tests: c.Tests, answer: Callable[[TestName], Verdict]) -> Verdict:
+    answers = (answer(test) for test in tests.names)
+    return all_of(answers) if tests.every else any_of(answers)
+
+
+def _done_within(test: TestName, days: int, situation: Situation) -> Verdict:
+    """Whether the test was done in the last `days`, today and the earliest day included."""
+    since = situation.today - timedelta(days=days)
+    return _done(test, since, situation)
+
+
+def _done(test: TestName, since: date, situation: Situation) -> Verdict:
+    results = [result for result in situation.results.items if result.test == test]
+    surely = [result for result in results if result.taken.first >= since]
+    if surely:
+        return holds_by(surely)
+    maybe = tuple(Gap(result.ref, Why.IMPRECISE_DATE) for result in results if result.taken.last >= since)
+    gaps = maybe + situation.results.gaps_about({test}, since)
+    return unknown(*gaps) if gaps else FAILS
+
+
+def _result_after(tests: c.Tests, medicine: c.Medicine, event: c.Event, situation: Situation) -> Verdict:
+    if event is c.Event.START:
+        series = therapy.therapy(situation, medicine)
+        day, gaps = series.started, series.gaps + therapy.undated(series)
+    else:
+        day, gaps = therapy.last_dose_increase(situation, medicine)
+    if day is None:
+        return unknown(*gaps) if gaps else FAILS
+    return _each(tests, lambda test: _done(test, day.last, situation))
+
+
+@therapy.once
+def newest(situation: Situation, test: TestName) -> tuple[Result, ...]:
+    """The results of the newest day of a test; several when one day brought several."""
+    results = [result for result in situation.results.items if result.test == test]
+    if not results:
+        return ()
+    last = max(result.taken.last for result in results)
+    return tuple(result for result in results if result.taken.last == last)
+
+
+def _newest(condition: c.Newest, situation: Situation) -> Iterator[Verdict]:
+    since = _since(condition.within_days, situation.today)
+    for test in condition.tests.names:
+        for result in newest(situation, test):
+            if since is None or result.taken.last >= since:
+                yield _value(result, condition.bounds, in_uln=condition.in_uln)
+        hidden = situation.results.gaps_about({test}, since)
+        if hidden:
+            yield unknown(*hidden)
+
+
+def _since(within_days: int | None, today: date) -> date | None:
+    return None if within_days is None else today - timedelta(days=within_days)
+
+
+def _value(result: Result, bounds: Bounds, *, in_uln: bool) -> Verdict:
+    amount = result.times_uln if in_uln else result.amount
+    if amount is None:
+        return unknown(_unreadable(result, in_uln=in_uln))
+    truth = bounds.judge(amount.least, amount.most)
+    if truth is Truth.FAILS:
+        return FAILS
+    return holds_by((result,)) if truth is Truth.HOLDS else unknown(Gap(result.ref, Why.NO_VALUE, str(result.test)))
+
+
+def _unreadable(result: Result, *, in_uln: bool) -> Gap:
+    why = Why.NO_UPPER_LIMIT if in_uln and (result.amount is not None or result.flagged_high) else Why.NO_VALUE
+    return Gap(result.ref, why, str(result.test))
+
+
+def _earlier(test: TestName, condition: c.Earlier, situation: Situation) -> Verdict:
+    since = _since(condition.within_days, situation.today)
+    latest = newest(situation, test)
+    older = [
+        result
+        for result in situation.results.items
+        if result.test == test and result not in latest and (since is None or result.taken.last >= since)
+    ]
+    answers = [_value(result, condition.bounds, in_uln=True) for result in older if result.times_uln is not None]
+    return any_of(answers)
+
+
+def _flagged(test: TestName, within_days: int, situation: Situation) -> Verdict:
+    since = situation.today - timedelta(days=within_days)
+    flagged = [
+        result
+        for result in newest(situation, test)
+        if result.flagged_high and result.times_uln is None and result.taken.last >= since
+    ]
+    if flagged:
+        return holds_by(flagged, accounted=tuple(_unreadable(result, in_uln=True) for result in flagged))
+    hidden = situation.results.gaps_about({test}, since)
+    return unknown(*hidden) if hidden else FAILS
+
+
+def _pending(tests: c.Tests, days: int, situation: Situation) -> Verdict:
+    """Several orders may cover a panel together."""
+    since = situation.today - timedelta(days=days)
+    recent = [order for order in situation.lab_orders.items if order.ordered is None or order.ordered.last >= since]
+    useful = [order for order in recent if not order.tests.isdisjoint(tests.names)]
+    covered = frozenset(test for order in useful for test in order.tests)
+    if covered.issuperset(tests.names) or (not tests.every and useful):
+        return holds_by(useful)
+    gaps = situation.lab_orders.gaps_about(tests.names)
+    return unknown(*gaps) if gaps else FAILS

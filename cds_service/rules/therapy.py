@@ -1,0 +1,258 @@
+"""What the record and the drafts say of one medicine: whether it runs, since when, at which dose, and what ends it."""
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import wraps
+from typing import Final, NamedTuple, TypeVar, cast
+
+from cds_service.clinical.codes import Ref
+from cds_service.clinical.days import Day
+from cds_service.clinical.model import TAKEN, Gap, Listing, Medication, Situation, State, Why
+from cds_service.clinical.quantity import INFINITE, Amount, Truth
+from cds_service.rules.conditions import Medicine
+
+ORDERED: Final = frozenset({State.ORDERED})
+STOPPING: Final = frozenset({State.STOPPING})
+RECORDED: Final = TAKEN | {State.ENDED}
+TAKEN_OR_PLANNED: Final = TAKEN | {State.PLANNED}
+SERIES_GAP_DAYS: Final = 30  # a pause of up to this long belongs to the therapy (decision 12)
+ASSUMED_SUPPLY_DAYS: Final = 30  # of an ended order that does not say when: a month's supply, choice of this service
+
+Asked = TypeVar("Asked", bound=Hashable)
+Answer = TypeVar("Answer")
+
+
+class Found(NamedTuple):
+    """The medications meant by a card, and what may hide more of them."""
+
+    items: tuple[Medication, ...]
+    gaps: tuple[Gap, ...]
+
+
+def once(work_out: Callable[[Situation, Asked], Answer]) -> Callable[[Situation, Asked], Answer]:
+    """Work an answer about a situation out once, since many rules ask for the same."""
+
+    @wraps(work_out)
+    def answer(situation: Situation, asked: Asked) -> Answer:
+        key = (work_out, asked)
+        try:
+            return cast("Answer", situation.known[key])
+        except KeyError:
+            found = situation.known[key] = work_out(situation, asked)
+            return found
+
+    return answer
+
+
+def find(listing: Listing[Medication], medicine: Medicine, states: frozenset[State]) -> Found:
+    """The medications of a listing in one of `states` that are meant; one whose route is missing is a gap."""
+    found: list[Medication] = []
+    gaps = listing.gaps_about(medicine.ingredients)
+    for item in listing.items:
+        if item.state in states:
+            meant = medicine.match(item)
+            if meant is Truth.HOLDS:
+                found.append(item)
+            elif meant is Truth.UNKNOWN:
+                gaps += (Gap(item.ref, Why.NO_ROUTE, item.name, medicine.ingredients),)
+    return Found(tuple(found), gaps)
+
+
+@once
+def drafted(situation: Situation, medicine: Medicine) -> Found:
+    """The drafts that order it, those too that the clinician is not being asked about."""
+    return find(situation.orders, medicine, ORDERED)
+
+
+@once
+def ordered(situation: Situation, medicine: Medicine) -> Found:
+    """The drafts that order it and that the clinician is being asked about."""
+    found = drafted(situation, medicine)
+    return Found(tuple(item for item in found.items if item.selected), found.gaps)
+
+
+@once
+def running(situation: Situation, medicine: Medicine) -> Found:
+    """What the record says is taken today, whether or not a draft ends it.
+
+    Without a readable record, a draft that stops the medicine proves that it runs.
+    """
+    found = find(situation.medications, medicine, TAKEN)
+    if found.items or not found.gaps:
+        return found
+    return Found(find(situation.orders, medicine, STOPPING).items, found.gaps)
+
+
+@once
+def taken(situation: Situation, medicine: Medicine) -> Found:
+    """What is being ordered, planned or taken, without what a draft ends or replaces."""
+    drafts = drafted(situation, medicine)
+    record = find(situation.medications, medicine, TAKEN_OR_PLANNED)
+    gone = ended_refs(situation) | continued_refs(situation)
+    kept = tuple(item for item in record.items if item.ref not in gone)
+    return Found(drafts.items + kept, drafts.gaps + record.gaps)
+
+
+def continued_refs(situation: Situation) -> frozenset[Ref]:
+    """The records that a draft order renews or replaces: the draft speaks for them."""
+    drafts = situation.orders.items
+    return frozenset(ref for draft in drafts if draft.state is State.ORDERED for ref in draft.continues)
+
+
+def ended_refs(situation: Situation) -> frozenset[Ref]:
+    """The records that a draft ends, by a stop order or by another medicine in its place."""
+    ended: set[Ref] = set()
+    for draft in situation.orders.items:
+        if draft.state is State.STOPPING:
+            ended |= _stopped_by(draft, situation)
+        elif draft.continues:
+            ended |= {item.ref for item in _continued(draft, situation) if not (item.ingredients & draft.ingredients)}
+    return frozenset(ended)
+
+
+def _stopped_by(draft: Medication, situation: Situation) -> set[Ref]:
+    named = {item.ref for item in _continued(draft, situation)}
+    return named or {item.ref for item in situation.medications.items if item.state in TAKEN and _same(item, draft)}
+
+
+def _continued(draft: Medication, situation: Situation) -> Iterable[Medication]:
+    return (item for item in situation.medications.items if item.ref in draft.continues)
+
+
+def _same(one: Medication, other: Medication) -> bool:
+    """Same ingredients by the same route; a route that is missing does not tell them apart."""
+    routes = {one.route, other.route} - {None}
+    return one.ingredients == other.ingredients and len(routes) <= 1
+
+
+def renewed_by(draft: Medication, situation: Situation) -> tuple[Medication, ...]:
+    """The running orders that a draft renews: those it names, else those of the same medicine and route."""
+    named = tuple(item for item in _continued(draft, situation) if item.ingredients == draft.ingredients)
+    return named or tuple(item for item in situation.medications.items if item.state in TAKEN and _same(item, draft))
+
+
+def unchanged_renewal(draft: Medication, situation: Situation) -> Medication | None:
+    """The running order that a draft renews at a dose known and not higher (decision 12); None otherwise.
+
+    Of several, the one written last: what is newer than that is news to the prescriber.
+    """
+    running_orders = renewed_by(draft, situation)
+    before = total_daily_mg(running_orders)
+    if not running_orders or draft.daily_mg is None or before.most is INFINITE or draft.daily_mg > before.least:
+        return None
+    return max(running_orders, key=lambda item: item.written.last if item.written else date.min)
+
+
+def total_daily_mg(medications: Iterable[Medication]) -> Amount:
+    """The daily dose of several orders together: different strengths of one medicine add up."""
+    known = Decimal(0)
+    complete = True
+    for item in medications:
+        if item.daily_mg is None:
+            complete = False
+        else:
+            known += item.daily_mg
+    return Amount(known, known if complete else INFINITE)
+
+
+def daily_dose(situation: Situation, medicine: Medicine) -> tuple[Amount, tuple[Medication, ...], tuple[Gap, ...]]:
+    """Its milligrams a day, whose doses they are, and what hides more.
+
+    The drafts decide when it is being ordered, since they renew what runs; otherwise what runs.
+    """
+    drafts = drafted(situation, medicine)
+    current = drafts if drafts.items else running(situation, medicine)
+    amount = total_daily_mg(current.items)
+    gaps = tuple(Gap(item.ref, Why.NO_DOSE, item.name) for item in current.items if item.daily_mg is None)
+    if not drafts.items and current.gaps:
+        return Amount(amount.least, INFINITE), current.items, current.gaps + gaps
+    return amount, current.items, gaps
+
+
+@dataclass(frozen=True, slots=True)
+class Therapy:
+    """The continuous series of orders of one medicine up to today (decision 12).
+
+    Attributes:
+        orders: the orders that belong to it, oldest first; empty when it does not run today.
+        started: the first day of the series; None when no order of it has a date.
+        gaps: what may hide orders that belong to it.
+    """
+
+    orders: tuple[Medication, ...]
+    started: Day | None
+    gaps: tuple[Gap, ...]
+
+
+@once
+def therapy(situation: Situation, medicine: Medicine) -> Therapy:
+    """The series that runs today, or that a draft takes up again within 30 days of its end."""
+    record = find(situation.medications, medicine, RECORDED)
+    current = [item for item in record.items if item.state in TAKEN]
+    if not current and not record.items:
+        proof = running(situation, medicine).items  # a stop order whose running order was not supplied
+        return Therapy(proof, proof[0].started if proof else None, record.gaps)
+    if not current and drafted(situation, medicine).items:
+        current = [item for item in record.items if ended_days_ago(item, situation.today) <= SERIES_GAP_DAYS]
+    dated = [item for item in record.items if item.started is not None]
+    series = [item for item in current if item.started is not None]
+    if not series:
+        return Therapy(tuple(current), None, record.gaps)
+    begun = min(item.started.first for item in series if item.started)
+    for item in sorted(dated, key=_last_day, reverse=True):
+        if item not in series and _last_day(item) + timedelta(days=SERIES_GAP_DAYS) >= begun:
+            series.append(item)
+            begun = min(begun, _first_day(item))
+    series.sort(key=_first_day)
+    return Therapy(tuple(series), series[0].started, record.gaps)
+
+
+def undated(series: Therapy) -> tuple[Gap, ...]:
+    """Why the start of a series is unknown: its orders have no date."""
+    return tuple(Gap(item.ref, Why.NO_DATE, item.name) for item in series.orders)
+
+
+def ended_days_ago(item: Medication, today: date) -> int:
+    """How many days ago an ended order ended; one without any date ended long ago."""
+    return (today - _last_day(item)).days
+
+
+def _first_day(item: Medication) -> date:
+    return item.started.first if item.started else date.min
+
+
+def _last_day(item: Medication) -> date:
+    """The last day an order can have been taken; one that does not say lasted a month's supply."""
+    if item.ended is not None:
+        return item.ended.last
+    if item.started is None:
+        return date.min
+    return item.started.last + timedelta(days=item.days or ASSUMED_SUPPLY_DAYS)
+
+
+def last_dose_increase(situation: Situation, medicine: Medicine) -> tuple[Day | None, tuple[Gap, ...]]:
+    """The day the daily dose last rose, the start of therapy included; None with the gaps that hide it."""
+    series = therapy(situation, medicine)
+    undosed = tuple(Gap(item.ref, Why.NO_DOSE, item.name) for item in series.orders if item.daily_mg is None)
+    if series.started is None or undosed:
+        return None, series.gaps + undosed
+    risen = series.started
+    dose = Decimal(0)
+    for item in series.orders:
+        if item.daily_mg is not None and item.daily_mg > dose and item.started is not None:
+            risen = item.started
+        dose = item.daily_mg or dose
+    return risen, series.gaps
+
+
+def is_taper(item: Medication) -> bool:
+    """Two or more dated, falling steps, or words that say so (decision 15)."""
+    if item.says_taper:
+        return True
+    doses = [step.daily_mg for step in item.steps if step.dated]
+    if len(doses) < 2 or len(doses) < len(item.steps):  # noqa: PLR2004 (two steps make a taper)
+        return False
+    pairs = zip(doses, doses[1:], strict=False)
+    return all(before is not None and after is not None and after < before for before, after in pairs)
