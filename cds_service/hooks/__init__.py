@@ -1,0 +1,1 @@
+"""CDS Hooks: what a client asks, and the shapes of what we answer."""

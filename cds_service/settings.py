@@ -1,0 +1,172 @@
+"""What whoever runs the service may set: CDS_* variables of the environment, read once, at start."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, Self
+
+_PACKAGE: Final = Path(__file__).parent
+
+
+class WrongSettings(Exception):
+    """Settings that do not let the service start. Its text names every mistake, one a line."""
+
+
+def _shipped(name: str) -> Path:
+    """Where the wheel carries it; in a checkout, where its authors work on it."""
+    inside = _PACKAGE / "shipped" / name
+    return inside if inside.exists() else _PACKAGE.parent / name
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
+            message = f"must be a whole number from {least} to {most}"
+            raise ValueError(message)
+        return int(value)
+
+    return read
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in choices:
+            message = f"must be {' or '.join(f'`{choice}`' for choice in choices)}"
+            raise ValueError(message)
+        return value
+
+    return read
+
+
+def _switch(value: str) -> bool:
+    return _one_of("on", "off")(value) == "on"
+
+
+def _folder(value: str) -> Path:
+    if not Path(value).is_dir():
+        message = "must be a folder that exists"
+        raise ValueError(message)
+    return Path(value)
+
+
+def _file(value: str) -> Path:
+    if not Path(value).is_file():
+        message = "must be a file that exists"
+        raise ValueError(message)
+    return Path(value)
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    origins = tuple(origin.strip() for origin in value.split(","))
+    if not all(re.fullmatch(r"\*|https?://[A-Za-z0-9.:\[\]-]+", origin) for origin in origins):
+        message = "must be origins like `https://ehr.example`, without a path and with commas between them, or `*`"
+        raise ValueError(message)
+    return origins
+
+
+def _setting(default: object, read: Callable[[str], object], says: str, *, shown: str = "") -> Any:  # noqa: ANN401 - as `field`
+    """One variable: what it is when it is not set, how its text is read, and what the documentation says of it."""
+    return field(default=default, metadata={"read": read, "says": says, "shown": shown or f"`{default}`"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings, checked. The variable of a field is its name in capitals after `CDS_`."""
+
+    host: str = _setting("127.0.0.1", _text, "The address to listen on; `0.0.0.0` for every network interface.")
+    port: int = _setting(8080, _number(1, 65535), "The port to listen on.")
+    workers: int = _setting(
+        1,
+        _number(1, 64),
+        "How many processes answer. Each holds the medicines and the cards in memory and keeps one processor busy.",
+    )
+    mode: str = _setting(
+        "development",
+        _one_of("development", "production"),
+        "`development` is open to any browser page; `production` only to what is set here.",
+    )
+    cards: Path = _setting(  # noqa: RUF009 - a path is a value, too
+        _shipped("cards"),
+        _folder,
+        "The folder of the card files.",
+        shown="the cards shipped with the service",
+    )
+    discovery: Path = _setting(  # noqa: RUF009 - as above
+        _shipped("discovery.json"),
+        _file,
+        "The discovery document.",
+        shown="the document shipped with the service",
+    )
+    jurisdiction: str = _setting("us", _one_of("us", "uk"), "Whose limits hold where the sources of countries differ.")
+    missing_data: str = _setting(
+        "card",
+        _one_of("card", "412"),
+        "What happens when data that a check needs cannot be had: `card` answers with a card that says so, beside "
+        "everything that could be decided; `412` refuses the call, as the letter of the specification has it. Clients "
+        "show a refusal as if there were nothing to say.",
+    )
+    cors_origins: tuple[str, ...] | None = _setting(
+        None,
+        _origins,
+        "The web origins whose pages may call the service from a browser, with commas between them; `*` is any.",
+        shown="any in development, none in production",
+    )
+    max_body_mb: int = _setting(16, _number(1, 1024), "The largest request that is read, in megabytes (1024 x 1024).")
+    log: bool = _setting(True, _switch, "`on` writes one line of JSON for each call on standard error.", shown="`on`")  # noqa: FBT003 - a default
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self:
+        """The settings of an environment. A variable that is set but empty counts as not set.
+
+        Raises:
+            WrongSettings: for names that start with CDS_ and are none of ours, and for values that cannot be;
+                naming all of them.
+        """
+        readers = {_variable(setting.name): setting for setting in fields(cls)}
+        mistakes: list[str] = []
+        read: dict[str, Any] = {}
+        for variable in sorted(name for name in environment if name.startswith("CDS_")):
+            if variable not in readers:
+                mistakes.append(_unknown(variable, tuple(readers)))
+            elif environment[variable]:
+                try:
+                    value = readers[variable].metadata["read"](environment[variable])
+                except ValueError as problem:
+                    mistakes.append(f"`{variable}` {problem}")
+                else:
+                    read[readers[variable].name] = value
+        if mistakes:
+            raise WrongSettings("\n".join(mistakes))
+        return cls(**read)
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """The web origins that may call: as set, else any in development and none in production."""
+        if self.cors_origins is not None:
+            return self.cors_origins
+        return ("*",) if self.mode == "development" else ()
+
+
+def reference() -> str:
+    """The settings as a table in Markdown, for docs/reference/settings.md."""
+    rows = (
+        f"| `{_variable(setting.name)}` | {setting.metadata['shown']} | {setting.metadata['says']} |"
+        for setting in fields(Settings)
+    )
+    return "\n".join(("| Variable | When not set | What it says |", "|---|---|---|", *rows, ""))
+
+
+def _variable(name: str) -> str:
+    return f"CDS_{name.upper()}"
+
+
+def _unknown(variable: str, known: tuple[str, ...]) -> str:
+    nearest = get_close_matches(variable, known, n=1)
+    meant = f"; did you mean `{nearest[0]}`?" if nearest else ""
+    return f"`{variable}` is not a setting{meant}"

@@ -1,0 +1,1 @@
+"""HTTP: what comes in and goes out, and the only place that knows status codes."""

@@ -1,0 +1,121 @@
+"""One event per call, as a line of JSON. No field of an event can hold what a client wrote."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from traceback import extract_tb
+from typing import Final, Self, TypeAlias
+from uuid import UUID
+
+import orjson
+
+from cds_service.hooks.discovery import ServiceId
+from cds_service.web.errors import IssueCode
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A call that was answered.
+
+    Attributes:
+        hook_instance: None when the client's is not a UUID: then it could be anything.
+        not_checked: how many cards could not be decided.
+    """
+
+    service: ServiceId
+    hook_instance: UUID | None
+    status: int
+    cards: int
+    not_checked: int
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """The discovery document was served."""
+
+    status: int
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A call that was refused; `service` is None when there is none at the address."""
+
+    service: ServiceId | None
+    status: int
+    code: IssueCode
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in our code, or a library's, something was raised."""
+
+    module: str
+    line: int
+
+    @classmethod
+    def of(cls, raised: BaseException) -> Self:
+        """The innermost place of an exception's traceback."""
+        innermost = extract_tb(raised.__traceback__)[-1]
+        return cls("/".join(innermost.filename.rsplit("/", 2)[-2:]), innermost.lineno or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A call that ran into a mistake of ours: the type of the exception and its place, never its text."""
+
+    service: ServiceId | None
+    status: int
+    error: type[Exception]
+    place: Place
+    took_ms: float
+
+
+Event: TypeAlias = Answered | Discovered | Refused | Failed
+Log: TypeAlias = Callable[[Event], None]
+
+
+def to_standard_error(now: Callable[[], datetime]) -> Log:
+    """A log that writes each event as one line on standard error."""
+
+    def log(event: Event) -> None:
+        try:
+            # One write for one line: the lines of several processes do not mix.
+            os.write(_STANDARD_ERROR, line(event, now()))
+        except OSError:
+            # Nobody reads any more, or the disk is full. The prescriber is answered all the same.
+            return
+
+    return log
+
+
+def to_nowhere(_event: Event) -> None:
+    """The log when it is switched off."""
+
+
+def line(event: Event, at: datetime) -> bytes:
+    """One event as a line of JSON; what is not known is written as "-"."""
+    return orjson.dumps({"at": at, "event": type(event).__name__.lower()} | _fields(event), option=_OPTIONS)
+
+
+def _fields(event: Event) -> dict[str, object]:
+    return {name: _plain(getattr(event, name)) for name in event.__slots__}
+
+
+def _plain(value: object) -> object:
+    match value:
+        case None:
+            return "-"
+        case type():
+            return value.__name__
+        case Place():
+            return f"{value.module}:{value.line}"
+        case _:
+            return value
+
+
+_STANDARD_ERROR: Final = 2
+_OPTIONS: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z

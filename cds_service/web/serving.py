@@ -1,0 +1,53 @@
+"""The server in front of the web application."""
+
+import socket
+
+from granian.constants import HTTPModes, Interfaces, RuntimeModes
+from granian.log import LogLevels
+from granian.server import MPServer
+
+
+class CannotListen(Exception):
+    """The address is taken or not ours to listen on. Its text says so, for whoever runs the service."""
+
+
+def run(target: str, *, host: str, port: int, workers: int) -> None:
+    """Serve until the process is told to stop.
+
+    Args:
+        target: where each worker process finds the function that makes the application, as "module:function".
+        host: the address to listen on.
+        port: the port to listen on.
+        workers: how many processes answer.
+
+    Raises:
+        CannotListen: before anything is started.
+    """
+    _try_to_listen(host, port)
+    MPServer(
+        target,
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=host,
+        port=port,
+        workers=workers,
+        # One thread of Python for each process: answering is computing, and threads only wait for each other's turn.
+        # Measured with wrk at 8 connections, 15 KB requests and one card, on 2 cores: 8,200 requests/s with one
+        # thread, 7,000 with two, 6,300 with four. Once calls wait for FHIR servers, more will be worth their price.
+        blocking_threads=1,
+        # 3 % faster than the other two ways, which are made for more than one thread and for HTTP/2.
+        runtime_mode=RuntimeModes.st,
+        http=HTTPModes.http1,
+        websockets=False,
+        log_level=LogLevels.warning,  # not where and when it started; we say that ourselves
+    ).serve()
+
+
+def _try_to_listen(host: str, port: int) -> None:
+    """Granian would tell the same with a traceback of thirty lines."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as problem:
+        message = f"cannot listen on {host}, port {port}: {(problem.strerror or 'no such address').lower()}"
+        raise CannotListen(message) from None

@@ -1,0 +1,112 @@
+"""The settings: what is read, what is refused, and that the reference names them all."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from cds_service import settings
+from cds_service.settings import Settings, WrongSettings, reference
+
+
+def mistakes_of(**variables):
+    with pytest.raises(WrongSettings) as wrong:
+        Settings.read(variables)
+    return str(wrong.value).splitlines()
+
+
+def test_an_empty_environment_serves_on_this_machine_only():
+    read = Settings.read({"PATH": "/bin", "HOME": "/root"})
+    assert (read.host, read.port, read.workers, read.mode) == ("127.0.0.1", 8080, 1, "development")
+    assert (read.jurisdiction, read.missing_data, read.max_body_mb, read.log) == ("us", "card", 16, True)
+
+
+def test_every_setting_is_read(tmp_path):
+    (tmp_path / "d.json").touch()
+    read = Settings.read(
+        {
+            "CDS_HOST": "0.0.0.0",  # noqa: S104 - nothing listens here
+            "CDS_PORT": "9000",
+            "CDS_WORKERS": "4",
+            "CDS_MODE": "production",
+            "CDS_CARDS": str(tmp_path),
+            "CDS_DISCOVERY": str(tmp_path / "d.json"),
+            "CDS_JURISDICTION": "uk",
+            "CDS_MISSING_DATA": "412",
+            "CDS_CORS_ORIGINS": "https://ehr.example, http://localhost:3000",
+            "CDS_MAX_BODY_MB": "1",
+            "CDS_LOG": "off",
+        },
+    )
+    assert read == Settings(
+        host="0.0.0.0",  # noqa: S104 - as above
+        port=9000,
+        workers=4,
+        mode="production",
+        cards=tmp_path,
+        discovery=tmp_path / "d.json",
+        jurisdiction="uk",
+        missing_data="412",
+        cors_origins=("https://ehr.example", "http://localhost:3000"),
+        max_body_mb=1,
+        log=False,
+    )
+
+
+def test_a_variable_that_is_empty_counts_as_not_set():
+    assert Settings.read({"CDS_PORT": "", "CDS_CORS_ORIGINS": ""}) == Settings()
+
+
+def test_a_misspelt_name_stops_the_start_and_names_the_right_one():
+    assert mistakes_of(CDS_PROT="9000") == ["`CDS_PROT` is not a setting; did you mean `CDS_PORT`?"]
+
+
+def test_a_name_like_none_of_ours_stops_the_start():
+    assert mistakes_of(CDS_XYZZY="1") == ["`CDS_XYZZY` is not a setting"]
+
+
+def test_all_mistakes_are_named_at_once():
+    assert mistakes_of(
+        CDS_PORT="70000",
+        CDS_WORKERS="many",
+        CDS_MODE="prod",
+        CDS_LOG="yes",
+        CDS_CARDS="/no/such/folder",
+        CDS_DISCOVERY="/no/such/file",
+        CDS_CORS_ORIGINS="https://ehr.example/app",
+    ) == [
+        "`CDS_CARDS` must be a folder that exists",
+        "`CDS_CORS_ORIGINS` must be origins like `https://ehr.example`, without a path and with commas between them, or `*`",  # noqa: E501 - one line of the terminal
+        "`CDS_DISCOVERY` must be a file that exists",
+        "`CDS_LOG` must be `on` or `off`",
+        "`CDS_MODE` must be `development` or `production`",
+        "`CDS_PORT` must be a whole number from 1 to 65535",
+        "`CDS_WORKERS` must be a whole number from 1 to 64",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variables", "origins"),
+    [
+        ({}, ("*",)),
+        ({"CDS_MODE": "production"}, ()),
+        ({"CDS_MODE": "production", "CDS_CORS_ORIGINS": "https://ehr.example"}, ("https://ehr.example",)),
+        ({"CDS_CORS_ORIGINS": "https://ehr.example"}, ("https://ehr.example",)),
+    ],
+)
+def test_any_page_may_call_in_development_and_only_those_named_in_production(variables, origins):
+    assert Settings.read(variables).allowed_origins == origins
+
+
+def test_an_installed_service_prefers_what_it_was_shipped_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(settings, "_PACKAGE", tmp_path / "cds_service")
+    assert settings._shipped("cards") == tmp_path / "cards"  # noqa: SLF001 - what a wheel would show
+    (tmp_path / "cds_service/shipped/cards").mkdir(parents=True)
+    assert settings._shipped("cards") == tmp_path / "cds_service/shipped/cards"  # noqa: SLF001 - as above
+
+
+def test_the_reference_has_a_row_for_every_setting():
+    rows = [line for line in reference().splitlines() if line.startswith("| `CDS_")]
+    assert len(rows) == len(fields(Settings))
+    assert all(row.count("|") == 4 for row in rows)
+    assert str(Path.home()) not in reference()
