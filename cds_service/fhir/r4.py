@@ -1,0 +1,342 @@
+"""FHIR R4 and R4B: one function for each kind of resource that rules ask about.
+
+Each returns what it read, a Gap when it could not, or None when the resource says nothing that counts.
+The readers of other versions have the same functions and results.
+"""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
+
+from cds_service.clinical.codes import LOINC, LoincCode, ProblemName, Ref, RxCUI, TestName
+from cds_service.clinical.days import Day
+from cds_service.clinical.interests import LabTest
+from cds_service.clinical.model import Gap, LabOrder, Medication, Patient, Problem, Result, State, Why
+from cds_service.clinical.quantity import INFINITE, Amount
+from cds_service.drugs.products import Product
+from cds_service.fhir.context import Reading
+from cds_service.fhir.dosage import DAYS_IN, SYSTEMIC, read_dosing
+from cds_service.fhir.elements import (
+    codings,
+    day,
+    number,
+    part,
+    parts,
+    reference,
+    text,
+    words,
+)
+from cds_service.fhir.medicines import read_medicine
+from cds_service.hooks.request import Resource
+
+STOPS: Final = frozenset({"stopped", "cancelled", "completed", "ended"})
+NEVER_TAKEN: Final = frozenset({"entered-in-error", "cancelled", "draft", "not-taken"})
+NO_ORDER: Final = frozenset({"option", "proposal", "plan"})
+FINISHED: Final = frozenset({"stopped", "completed", "ended"})
+LAPSE_DAYS: Final = 30  # how long an order whose end passed still counts, one level lower (decision 9)
+RESULTS_THAT_COUNT: Final = frozenset({"final", "amended", "corrected", "appended", "preliminary"})
+HIGH: Final = frozenset({"H", "HH", "HU", "A", "AA"})
+PROBLEMS_THAT_COUNT: Final = frozenset({"active", "recurrence", "relapse", ""})
+NOT_REAL: Final = frozenset({"refuted", "entered-in-error"})
+PROVISIONAL: Final = frozenset({"provisional", "differential", "unconfirmed"})
+PENDING: Final = frozenset({"active", "draft", "on-hold"})
+
+
+def subject(resource: Resource) -> str:
+    """Whose resource it is, as "Patient/id"; "" when it does not say."""
+    return reference(resource, "subject") or reference(resource, "patient")
+
+
+def read_draft(
+    resource: Resource, ref: Ref, reading: Reading, *, selected: bool
+) -> Medication | Gap | None:
+    """A MedicationRequest among the drafts: an order, or the stop of one."""
+    product = read_medicine(resource, ref, reading)
+    if product is None or isinstance(product, Gap):
+        return product
+    stops = text(resource, "status") in STOPS or resource.get("doNotPerform") is True
+    if text(resource, "status") == "entered-in-error":
+        return None
+    state = State.STOPPING if stops else State.ORDERED
+    prior = reference(resource, "priorPrescription")
+    continues = {ref, Ref(prior)} if prior else {ref}
+    return _medication(resource, ref, reading, product, state, frozenset(continues), selected=selected)
+
+
+def read_request(resource: Resource, ref: Ref, reading: Reading, wanted: frozenset[RxCUI]) -> Medication | Gap | None:
+    """A MedicationRequest of the record; None when it names no wanted medicine or was never meant to be taken."""
+    status = text(resource, "status")
+    if status in NEVER_TAKEN or text(resource, "intent") in NO_ORDER or resource.get("doNotPerform") is True:
+        return None
+    return _of_record(resource, ref, reading, wanted, finished=status in FINISHED, paused=status == "on-hold")
+
+
+def read_statement(resource: Resource, ref: Ref, reading: Reading, wanted: frozenset[RxCUI]) -> Medication | Gap | None:
+    """A MedicationStatement; None when it names no wanted medicine or says that it is not taken."""
+    status = text(resource, "status")
+    if status in NEVER_TAKEN:
+        return None
+    return _of_record(resource, ref, reading, wanted, finished=status in FINISHED, paused=status == "on-hold")
+
+
+def _of_record(
+    resource: Resource, ref: Ref, reading: Reading, wanted: frozenset[RxCUI], *, finished: bool, paused: bool
+) -> Medication | Gap | None:
+    product = read_medicine(resource, ref, reading)
+    if product is None:
+        return Gap(ref, Why.UNCODED)
+    if isinstance(product, Gap):
+        # What has ended cannot hide anything that runs, nor is it worth a word.
+        return None if finished else product
+    if wanted.isdisjoint(product.ingredients):
+        return None
+    state = State.ENDED if finished else State.PAUSED if paused else State.RUNNING
+    return _medication(resource, ref, reading, product, state, frozenset(), selected=False)
+
+
+def _medication(  # noqa: PLR0913 (one medicine is one row of facts)
+    resource: Resource,
+    ref: Ref,
+    reading: Reading,
+    product: Product,
+    state: State,
+    continues: frozenset[Ref],
+    *,
+    selected: bool,
+) -> Medication:
+    dosing = read_dosing(parts(resource, "dosageInstruction") or parts(resource, "dosage"), product)
+    written = day(resource, "authoredOn")
+    effective = part(resource, "effectivePeriod")
+    started = Day.on(dosing.first) if dosing.first else day(effective, "start") or day(resource, "effectiveDateTime")
+    started = started or written
+    days, ended = _course(resource, started, dosing.days, dosing.last)
+    ended = ended or day(effective, "end")
+    route = dosing.route or product.route
+    stated = SYSTEMIC.get(dosing.route) if dosing.route else None
+    return Medication(
+        ref=ref,
+        name=product.name,
+        ingredients=product.ingredients,
+        state=_today(state, started, ended, reading),
+        route=route,
+        systemic=product.systemic if stated is None else stated,
+        started=started,
+        written=written or started,
+        ended=ended,
+        daily_mg=dosing.daily_mg,
+        steps=dosing.steps,
+        reasons=_reasons(resource, reading),
+        days=days,
+        continues=continues,
+        selected=selected,
+        says_taper=dosing.says_taper,
+        product=product.rxcui,
+    )
+
+
+def _course(resource: Resource, started: Day | None, days: int | None, last: date | None) -> tuple[int | None, Day | None]:
+    """How many days an order lasts, and its last day: from its dosage, else from its supply."""
+    if last is not None:
+        return days, Day.on(last)
+    dispense = part(resource, "dispenseRequest")
+    if days is None:
+        days = _supply_days(dispense)
+    if days is not None and started is not None:
+        length = timedelta(days=max(days - 1, 0))
+        return days, Day(_later(started.first, length), _later(started.last, length))
+    return days, day(part(dispense, "validityPeriod"), "end")
+
+
+def _later(start: date, length: timedelta) -> date:
+    try:
+        return start + length
+    except OverflowError:
+        return date.max
+
+
+def _supply_days(dispense: Resource) -> int | None:
+    """Days of supply, repeats included."""
+    supply = part(dispense, "expectedSupplyDuration")
+    value, unit = number(supply, "value"), text(supply, "code") or text(supply, "unit").rstrip("s")
+    per = DAYS_IN.get({"day": "d", "week": "wk", "month": "mo"}.get(unit, unit))
+    if value is None or per is None or value <= 0:
+        return None
+    repeats = number(dispense, "numberOfRepeatsAllowed") or Decimal(0)
+    return min(round(value * per * (1 + max(repeats, Decimal(0)))), 100_000)
+
+
+def _today(state: State, started: Day | None, ended: Day | None, reading: Reading) -> State:
+    """What an order that is active by status is today; what straddles a boundary counts as still running."""
+    if state is not State.RUNNING:
+        return state
+    if started is not None and started.surely_after(reading.today):
+        return State.PLANNED
+    if ended is not None and ended.surely_before(reading.today):
+        gone = (reading.today - ended.last).days
+        return State.LAPSED if gone <= LAPSE_DAYS else State.ENDED
+    return State.RUNNING
+
+
+def _reasons(resource: Resource, reading: Reading) -> frozenset[ProblemName]:
+    """Why it is given, by codes or words of the reason (the dosage text too: "for malignant hyperthermia")."""
+    names: set[ProblemName] = set()
+    for reason in parts(resource, "reasonCode"):
+        for system, code in codings(reason):
+            names |= reading.problems.names(system, code) or frozenset()
+        names |= reading.problems.named_in(words(reason))
+    for pointer in parts(resource, "reasonReference"):
+        names |= reading.problems.named_in(text(pointer, "display"))
+    return frozenset(names)
+
+
+def read_result(
+    resource: Resource, ref: Ref, reading: Reading, tests: Mapping[LoincCode, LabTest]
+) -> tuple[Result | Gap, ...]:
+    """An Observation: a result of its own, and one for each component."""
+    if text(resource, "status") not in RESULTS_THAT_COUNT:
+        return ()
+    whole = _result(resource, resource, ref, reading, tests)
+    found = () if whole is None else (whole,)
+    if "component" not in resource:
+        return found
+    components = (_result(one, resource, ref, reading, tests) for one in parts(resource, "component"))
+    return (*found, *(one for one in components if one is not None))
+
+
+def _result(
+    item: Resource, whole: Resource, ref: Ref, reading: Reading, tests: Mapping[LoincCode, LabTest]
+) -> Result | Gap | None:
+    test = None
+    for system, code in codings(part(item, "code")):
+        if system == LOINC:
+            test = tests.get(LoincCode(code)) or test
+    if test is None:
+        return None
+    concerns = frozenset({str(test.name)})
+    taken = _taken(whole)
+    if taken is None:
+        return Gap(ref, Why.NO_DATE, test.label, concerns)
+    if taken.first > reading.today + timedelta(days=1):  # one day ahead can be a matter of time zones
+        return Gap(ref, Why.FUTURE_DATE, test.label, concerns)
+    quantity = part(item, "valueQuantity")
+    value = number(quantity, "value")
+    flagged = any(code in HIGH for concept in parts(item, "interpretation") for _, code in codings(concept))
+    if value is None and not flagged:
+        return None if "dataAbsentReason" in item else Gap(ref, Why.NO_VALUE, test.label, concerns)
+    unit = text(quantity, "code") or text(quantity, "unit")
+    measured = None if value is None else _amount(value, text(quantity, "comparator"))
+    return Result(
+        ref=ref,
+        test=TestName(test.name),
+        taken=taken,
+        amount=_in_unit(measured, unit, test),
+        times_uln=_times_uln(measured, unit, item, test),
+        flagged_high=flagged,
+        shown=_shown(value, quantity),
+        preliminary=text(whole, "status") == "preliminary",
+    )
+
+
+def _taken(resource: Resource) -> Day | None:
+    """The day of the sample; a result that only says when it was issued was taken no later."""
+    period = part(resource, "effectivePeriod")
+    return (
+        day(resource, "effectiveDateTime")
+        or day(resource, "effectiveInstant")
+        or day(period, "end")
+        or day(period, "start")
+        or day(resource, "issued")
+    )
+
+
+def _amount(value: Decimal, comparator: str) -> Amount:
+    if comparator.startswith(">"):
+        return Amount(value, INFINITE)
+    return Amount(Decimal(0), value) if comparator.startswith("<") else Amount.exactly(value)
+
+
+def _in_unit(measured: Amount | None, unit: str, test: LabTest) -> Amount | None:
+    factor = test.factors.get(unit)
+    return None if measured is None or factor is None else measured.times(factor)
+
+
+def _times_uln(measured: Amount | None, unit: str, item: Resource, test: LabTest) -> Amount | None:
+    """In multiples of the one upper limit that this result was sent with; never of a default."""
+    if measured is None:
+        return None
+    limits = {_upper_limit(one, unit, test) for one in parts(item, "referenceRange")} - {None}
+    limit = limits.pop() if len(limits) == 1 else None
+    if limit is None:
+        return None
+    times = measured.least / limit
+    return Amount(times, times if measured.most == measured.least else measured.most / limit)
+
+
+def _upper_limit(reference_range: Resource, unit: str, test: LabTest) -> Decimal | None:
+    """The upper limit in the unit of the result; a limit without a unit has that of the result (FHIR R4)."""
+    kinds = codings(part(reference_range, "type"))
+    if kinds and all(code != "normal" for _, code in kinds):
+        return None
+    high = part(reference_range, "high")
+    limit = number(high, "value")
+    own = text(high, "code") or text(high, "unit") or unit
+    if limit is None or limit <= 0:
+        return None
+    if own == unit:
+        return limit
+    theirs, ours = test.factors.get(own), test.factors.get(unit)
+    return None if theirs is None or ours is None else limit * theirs / ours
+
+
+def _shown(value: Decimal | None, quantity: Resource) -> str:
+    if value is None:
+        return ""
+    return f"{text(quantity, 'comparator')}{value:f} {text(quantity, 'unit') or text(quantity, 'code')}".strip()
+
+
+def read_problem(resource: Resource, ref: Ref, reading: Reading) -> Problem | Gap | None:
+    """A Condition that counts today; None when it does not, or is none that rules name."""
+    clinical = {code for _, code in codings(part(resource, "clinicalStatus"))} or {text(resource, "clinicalStatus")}
+    verified = {code for _, code in codings(part(resource, "verificationStatus"))} or {text(resource, "verificationStatus")}
+    abated = day(resource, "abatementDateTime")
+    if not clinical & PROBLEMS_THAT_COUNT or verified & NOT_REAL or (abated and abated.surely_before(reading.today)):
+        return None
+    concept = part(resource, "code")
+    found = [reading.problems.names(system, code) for system, code in codings(concept)]
+    names = frozenset(name for each in found if each for name in each)
+    if not names and all(each is None for each in found):
+        named = reading.problems.named_by(words(concept))
+        if named is None:
+            return Gap(ref, Why.UNCODED, words(concept))
+        names = frozenset({named})
+    if not names:
+        return None
+    recorded = day(resource, "recordedDate") or day(resource, "onsetDateTime")
+    return Problem(ref, names, words(concept), recorded, provisional=bool(verified & PROVISIONAL))
+
+
+def read_lab_order(
+    resource: Resource, ref: Ref, panels: Mapping[LoincCode, frozenset[TestName]]
+) -> LabOrder | None:
+    """A ServiceRequest for tests that rules name, not yet done."""
+    if text(resource, "status") not in PENDING or resource.get("doNotPerform") is True:
+        return None
+    codes = [code for system, code in codings(part(resource, "code")) if system == LOINC]
+    tests = frozenset(test for code in codes for test in panels.get(LoincCode(code), ()))
+    return LabOrder(ref, tests, day(resource, "authoredOn")) if tests else None
+
+
+def read_patient(resource: Resource, reading: Reading) -> Patient:
+    """Sex and birth date, each with a gap when it is missing."""
+    sex = text(resource, "gender")
+    born = day(resource, "birthDate")
+    gaps = []
+    if sex not in {"male", "female", "other"}:
+        gaps.append(Gap("patient", Why.NO_SEX))
+    if born is None or born.first > reading.today:
+        born = None
+        gaps.append(Gap("patient", Why.NO_BIRTH_DATE))
+    return Patient(reading.patient, sex if sex in {"male", "female", "other"} else None, born, tuple(gaps))
+
+

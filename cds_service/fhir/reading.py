@@ -1,0 +1,300 @@
+"""From the JSON of a hook call to what we know: the drafts first, then of the record only what rules about them ask."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Final, TypeVar
+
+from cds_service.clinical.codes import Ref
+from cds_service.clinical.interests import Interests, ProblemCodes
+from cds_service.clinical.model import (
+    Evidence,
+    Gap,
+    LabOrder,
+    Listing,
+    Medication,
+    Patient,
+    Problem,
+    Result,
+    Situation,
+    Why,
+)
+from cds_service.drugs.vocabulary import Vocabulary
+from cds_service.fhir import r4
+from cds_service.fhir.context import Reading
+from cds_service.fhir.elements import as_object, day, part, parts, ref_of, relative, text
+from cds_service.hooks.request import HookRequest, Json, Resource
+
+Item = TypeVar("Item", bound=Evidence)
+
+# Medicines in shapes that the R4 reader does not know; as a draft each is an order nobody checked.
+OTHER_MEDICINES: Final = frozenset(
+    {"MedicationOrder", "MedicationPrescription", "MedicationStatement", "MedicationDispense", "MedicationAdministration"}
+)
+NEWEST_FIRST: Final = {
+    "results": ("effectiveDateTime", "effectiveInstant", "issued"),
+    "medications": ("authoredOn",),
+    "statements": ("effectiveDateTime", "dateAsserted"),
+    "orders": ("authoredOn",),
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Drafts:
+    """What is being ordered, or stopped: the medicines, and the laboratory orders beside them."""
+
+    medications: Listing[Medication]
+    context_gaps: tuple[Gap, ...]  # of drafts nobody asks about: they may still hide a partner
+    lab_resources: tuple[Resource, ...]
+
+
+def start_reading(request: HookRequest, vocabulary: Vocabulary, problems: ProblemCodes, at: datetime) -> Reading:
+    """The context of one call; `at` is aware, and its calendar day is today."""
+    resources = (*request.drafts, *_all_resources(request.prefetch or {}))
+    medications: dict[str, Resource] = {ref_of(one, ""): one for one in resources if one.get("resourceType") == "Medication"}
+    return Reading(at.date(), Ref(f"Patient/{request.patient_id}"), vocabulary, problems, medications)
+
+
+def read_drafts(request: HookRequest, reading: Reading) -> Drafts:
+    """The draft orders of the call; one that names no medicine yet says nothing."""
+    items: list[Medication] = []
+    asked: list[Gap] = []
+    beside: list[Gap] = []
+    labs: list[Resource] = []
+    for position, resource in enumerate(request.drafts, 1):
+        kind = text(resource, "resourceType")
+        if kind == "ServiceRequest":
+            labs.append(resource)
+        elif kind == "MedicationRequest" or kind in OTHER_MEDICINES or not kind:
+            ref = ref_of(resource, f"draft {position}")
+            selected = _selected(resource, ref, request)
+            found = _draft(resource, ref, reading, selected=selected)
+            if isinstance(found, Gap):
+                (asked if selected else beside).append(found)
+            elif found is not None:
+                items.append(found)
+    asked += (Gap(one, Why.UNREADABLE) for one in _selected_but_absent(request))
+    return Drafts(Listing(tuple(items), tuple(asked)), tuple(beside), tuple(labs))
+
+
+def _selected(resource: Resource, ref: Ref, request: HookRequest) -> bool:
+    if request.selections is None:
+        return True
+    return any(relative(one) in {ref, text(resource, "id")} for one in request.selections)
+
+
+def _selected_but_absent(request: HookRequest) -> list[str]:
+    """Selected medicines that are not among the drafts: nobody can check what was not sent."""
+    there = {text(resource, "id") for resource in request.drafts}
+    chosen = sorted(relative(one) for one in request.selections or ())
+    return [one for one in chosen if one.startswith("Medication") and one.rpartition("/")[2] not in there]
+
+
+def _draft(resource: Resource, ref: Ref, reading: Reading, *, selected: bool) -> Medication | Gap | None:
+    if text(resource, "resourceType") != "MedicationRequest":
+        return Gap(ref, Why.UNREADABLE) if any(key.startswith("medication") for key in resource) else None
+    if _of_another(resource, reading):
+        return Gap(ref, Why.OTHER_PATIENT)
+    return r4.read_draft(resource, ref, reading, selected=selected)
+
+
+def _of_another(resource: Resource, reading: Reading) -> bool:
+    """Whether a resource says that it is another patient's; one that does not say belongs to the patient of the call."""
+    whose = resource.get("subject") or resource.get("patient")
+    said = whose.get("reference") if isinstance(whose, dict) else None
+    if not isinstance(said, str) or said == reading.patient:
+        return False
+    patient = relative(said)
+    return "/" in patient and not patient.startswith("urn:") and patient != reading.patient
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """Collects what is read of one kind; the same resource arriving twice counts once."""
+
+    items: dict[str, Evidence] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+
+    def put(self, key: str, found: Evidence | Gap | None) -> None:
+        if isinstance(found, Gap):
+            if found not in self.gaps:
+                self.gaps.append(found)
+        elif found is not None:
+            self.items.setdefault(key, found)
+
+
+def read_situation(
+    request: HookRequest, drafts: Drafts, interests: Interests, reading: Reading
+) -> Situation:
+    """What we know of this patient for these orders, reading nothing that no rule asks about."""
+    record = _Record(reading, interests)
+    prefetch = request.prefetch or {}
+    for key, value in prefetch.items():
+        record.read(key, value)
+    for key in sorted(interests.keys):
+        if key not in prefetch:
+            record.gap(key, Gap(key, Why.NOT_SUPPLIED))
+    for position, resource in enumerate(drafts.lab_resources, 1):
+        record.resource("orders", resource, f"draft test {position}")
+    for gap in drafts.context_gaps:
+        record.gap("medications", gap)
+    return Situation(
+        today=reading.today,
+        hook=request.hook,
+        orders=drafts.medications,
+        medications=record.listing("medications", Medication),
+        results=record.listing("results", Result),
+        problems=record.listing("conditions", Problem),
+        lab_orders=record.listing("orders", LabOrder),
+        patient=record.patient(),
+    )
+
+
+class _Record:
+    """Reads the prefetch, key by key and resource by resource, onto shelves by kind."""
+
+    def __init__(self, reading: Reading, interests: Interests) -> None:
+        self.reading = reading
+        self.interests = interests
+        self.shelves = {key: _Shelf() for key in ("medications", "results", "conditions", "orders", "patient")}
+
+    def read(self, key: str, value: Json) -> None:
+        """One prefetch key. Null is the client's word that there is none; other kinds of nothing are gaps.
+
+        Keys we did not ask for may prove presence, never absence (decision 1): their gaps count for nothing.
+        """
+        if value is None:
+            return
+        bundle = as_object(value)
+        if bundle is None or _failed(bundle):
+            self.gap(key, Gap(key, Why.FAILED))
+        elif text(bundle, "resourceType") != "Bundle":
+            self.resource(key, bundle, key)
+        else:
+            self._bundle(key, bundle)
+
+    def _bundle(self, key: str, bundle: Resource) -> None:
+        for position, entry in enumerate(_entries(bundle), 1):
+            place = f"{key} {position}"
+            resource = as_object(entry.get("resource")) if isinstance(entry, dict) else None
+            if resource is None or not resource.get("resourceType"):
+                self.gap(key, Gap(place, Why.UNREADABLE))
+            else:
+                self.resource(key, resource, place)
+        if any(text(link, "relation") == "next" for link in parts(bundle, "link")):
+            self.gap(key, Gap(key, Why.MORE_PAGES, before=_oldest(key, bundle)))
+
+    def resource(self, key: str, resource: Resource, place: str) -> None:
+        """One resource, of whatever kind; one of another patient is never used."""
+        kind = text(resource, "resourceType")
+        reader = READERS.get(kind)
+        if reader is not None:
+            if _of_another(resource, self.reading):
+                self.gap(key, Gap(ref_of(resource, place), Why.OTHER_PATIENT))
+            else:
+                reader(self, resource, place)
+        elif kind == "OperationOutcome" and _failed(resource):
+            self.gap(key, Gap(key, Why.FAILED))
+
+    def gap(self, key: str, gap: Gap) -> None:
+        """A gap of a key we asked for, on the shelf where it may hide something."""
+        shelf = "medications" if key == "statements" else key
+        if key in self.interests.keys and shelf in self.shelves:
+            self.shelves[shelf].put("", gap)
+
+    def request(self, resource: Resource, place: str) -> None:
+        """A MedicationRequest; the record's copy of a draft is the draft itself, unless it runs already."""
+        if self.interests.ingredients:
+            ref = ref_of(resource, place)
+            found = r4.read_request(resource, ref, self.reading, self.interests.ingredients)
+            self.shelves["medications"].put(ref, found)
+
+    def statement(self, resource: Resource, place: str) -> None:
+        """A MedicationStatement; one that is based on a request in the record says nothing new."""
+        based_on = {relative(text(one, "reference")) for one in parts(resource, "basedOn")}
+        if self.interests.ingredients and self.shelves["medications"].items.keys().isdisjoint(based_on):
+            ref = ref_of(resource, place)
+            found = r4.read_statement(resource, ref, self.reading, self.interests.ingredients)
+            self.shelves["medications"].put(ref, found)
+
+    def observation(self, resource: Resource, place: str) -> None:
+        """An Observation, one item for each test in it."""
+        if self.interests.tests:
+            ref = ref_of(resource, place)
+            for found in r4.read_result(resource, ref, self.reading, self.interests.tests):
+                test = found.test if isinstance(found, Result) else ""
+                self.shelves["results"].put(f"{ref} {test}", found)
+
+    def condition(self, resource: Resource, place: str) -> None:
+        """A Condition."""
+        if "conditions" in self.interests.keys:
+            ref = ref_of(resource, place)
+            self.shelves["conditions"].put(ref, r4.read_problem(resource, ref, self.reading))
+
+    def lab_order(self, resource: Resource, place: str) -> None:
+        """A ServiceRequest."""
+        ref = ref_of(resource, place)
+        self.shelves["orders"].put(ref, r4.read_lab_order(resource, ref, self.interests.panels))
+
+    def this_patient(self, resource: Resource, place: str) -> None:
+        """The Patient, unless it is another one."""
+        if ref_of(resource, self.reading.patient) == self.reading.patient:
+            self.shelves["patient"].put("patient", r4.read_patient(resource, self.reading))
+        else:
+            self.gap("patient", Gap(place, Why.OTHER_PATIENT))
+
+    def listing(self, shelf: str, kind: type[Item]) -> Listing[Item]:
+        """What a shelf holds."""
+        found = self.shelves[shelf]
+        return Listing(tuple(item for item in found.items.values() if isinstance(item, kind)), tuple(found.gaps))
+
+    def patient(self) -> Patient:
+        """The patient; who was not supplied has only gaps."""
+        shelf = self.shelves["patient"]
+        found = shelf.items.get("patient")
+        if isinstance(found, Patient):
+            return found
+        gaps = tuple(shelf.gaps) or (Gap("patient", Why.NO_SEX), Gap("patient", Why.NO_BIRTH_DATE))
+        return Patient(self.reading.patient, gaps=gaps)
+
+
+READERS: Final = {
+    "MedicationRequest": _Record.request,
+    "MedicationStatement": _Record.statement,
+    "Observation": _Record.observation,
+    "Condition": _Record.condition,
+    "ServiceRequest": _Record.lab_order,
+    "Patient": _Record.this_patient,
+}
+
+
+def _entries(bundle: Resource) -> Iterable[Json]:
+    entries = bundle.get("entry")
+    return entries if isinstance(entries, list) else ()
+
+
+def _failed(resource: Resource) -> bool:
+    """An OperationOutcome in the place of data, unless it only remarks."""
+    if text(resource, "resourceType") != "OperationOutcome":
+        return False
+    severities = {text(issue, "severity") for issue in parts(resource, "issue")}
+    return not severities or bool(severities - {"information", "warning", "success"})
+
+
+def _oldest(key: str, bundle: Resource) -> date | None:
+    """The oldest day on a page, when the page was asked for newest first (decision 6)."""
+    names = NEWEST_FIRST.get(key, ())
+    resources = [part(entry, "resource") for entry in parts(bundle, "entry")]
+    days = [found for resource in resources for name in names if (found := day(resource, name))]
+    return min((one.first for one in days), default=None)
+
+
+def _all_resources(prefetch: Mapping[str, Json]) -> Iterator[Resource]:
+    for value in prefetch.values():
+        if isinstance(value, dict):
+            yield value
+            entries = value.get("entry")
+            for entry in entries if isinstance(entries, list) else ():
+                resource = entry.get("resource") if isinstance(entry, dict) else None
+                if isinstance(resource, dict):
+                    yield resource
