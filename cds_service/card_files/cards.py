@@ -1,0 +1,102 @@
+"""A card: a rule, its words, its sources, and what it does not know."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cds_service.clinical.codes import Indicator, RxCUI, TestName
+from cds_service.clinical.interests import Interests, Panel
+from cds_service.rules.evaluate import Rule
+
+
+class Status(StrEnum):
+    """How far a card is on its way to the clinician."""
+
+    DRAFT = "draft"  # read and checked, never judged
+    SHADOW = "shadow"  # judged and counted, never shown
+    ACTIVE = "active"
+    RETIRED = "retired"  # kept for the record, never judged
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One clinical statement and where it comes from."""
+
+    says: str
+    source: str
+    url: str | None
+    confirmed: bool
+    fact: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suggest:
+    """A button: `order` a panel, `remove` an order, put a `taper` in place of a stop, or `keep` what a stop order ends.
+
+    `what` is a panel for `order`, "ordered" or a medicine for `remove`, a medicine for `taper` and `keep`.
+    """
+
+    kind: str
+    what: str
+    label: str
+    recommended: bool = False
+    panel: Panel | None = None
+    ingredients: frozenset[RxCUI] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """The words of one tier, every one with {words} for the values of this patient."""
+
+    summary: str
+    detail: str
+    suggest: tuple[Suggest, ...]
+    choose: str
+    renewal_summary: str | None = None
+    renewal_detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Card:
+    """One card file.
+
+    Attributes:
+        checks: what it checks, as the not-checked card names it ("dantrolene with baclofen").
+        shows: the words of each tier, parallel to `rule.tiers`.
+        factor_words: the words of each factor, parallel to `rule.factors`.
+        tests: the tests its words speak of.
+        override_reasons: HL7 non-adherence reason codes.
+    """
+
+    rule: Rule
+    version: int
+    status: Status
+    topic: str
+    hooks: frozenset[str]
+    owner: str
+    reviewed: str | None
+    checks: str
+    shows: tuple[Show, ...]
+    factor_words: tuple[str, ...]
+    tests: frozenset[TestName]
+    because: tuple[Claim, ...]
+    override_reasons: tuple[str, ...]
+    not_covered: tuple[str, ...]
+    triggers: frozenset[RxCUI]
+    needs: frozenset[str]
+    file: str
+
+    @property
+    def id(self) -> str:
+        """The card's id, which is its rule's."""
+        return self.rule.id
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The rules that can matter for the orders of one call, and what they ask of the record."""
+
+    rules: tuple[Rule, ...]
+    interests: Interests
+
+

@@ -1,0 +1,250 @@
+"""From one line of a card file to one condition: names become codes, words become bounds."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+from cds_service.card_files.codelists import Codelists
+from cds_service.card_files.mistakes import did_you_mean
+from cds_service.clinical.codes import ProblemName, RxCUI, TestName
+from cds_service.clinical.quantity import Bounds
+from cds_service.drugs.vocabulary import Vocabulary
+from cds_service.rules import conditions as c
+
+Line: TypeAlias = Mapping[str, Any]
+
+DAYS_IN: Final = {"day": Decimal(1), "week": Decimal(7), "month": Decimal("30.4375"), "year": Decimal("365.25")}
+COMPARISONS: Final = {
+    "from": ("low", True),
+    "above": ("low", False),
+    "over": ("low", False),
+    "up to": ("high", True),
+    "up_to": ("high", True),
+    "below": ("high", False),
+    "under": ("high", False),
+}
+AMOUNT: Final = re.compile(r"^\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>\S.*?)?\s*$")
+COMPARED: Final = re.compile(r"^\s*(?P<how>from|above|over|up to|below|under)\s+(?P<amount>.+)$")
+
+
+class WrongWord(Exception):  # noqa: N818 (it reads as what it is: a wrong word in a card file)
+    """A line of a card file says something this service does not know; the message is for its author."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the names in card files stand for: the code lists, and the drug vocabulary."""
+
+    codelists: Codelists
+    vocabulary: Vocabulary
+    medicines: dict[tuple[str, str | None], c.Medicine] = field(default_factory=dict)
+
+    def medicine(self, said: object, route: str | None = None) -> c.Medicine:
+        """A medicine or class by its name, or as `{of: name, route: oral}`."""
+        if isinstance(said, Mapping):
+            return self.medicine(said["of"], said.get("route"))
+        name = str(said)
+        known = self.medicines.get((name, route))
+        if known is None:
+            known = self.medicines[(name, route)] = c.Medicine(name, self._ingredients(name), route)
+        return known
+
+    def _ingredients(self, name: str) -> frozenset[RxCUI]:
+        members = self.codelists.classes.get(name)
+        if members is None:
+            ingredient = self.vocabulary.ingredient(name)
+            if ingredient is None:
+                known = {*self.codelists.classes, *self.vocabulary.ingredient_names()}
+                raise WrongWord(f"`{name}` is neither a medicine nor a class in the code lists{did_you_mean(name, known)}")
+            members = frozenset({RxCUI(ingredient)})
+        return members
+
+    def tests(self, said: object) -> c.Tests:
+        """One test, any of a list of tests, or every test of a panel."""
+        panel = self.codelists.panels.get(said) if isinstance(said, str) else None
+        if panel is not None:
+            return c.Tests(tuple(sorted(panel.tests)), every=True)
+        names = [said] if isinstance(said, str) else said
+        known = self.codelists.tests
+        for name in _list(names):
+            if name not in known:
+                raise WrongWord(f"`{name}` is not a test in the code lists{did_you_mean(name, [*known, *self.codelists.panels])}")
+        return c.Tests(tuple(sorted(TestName(name) for name in _list(names))), every=False)
+
+    def problem(self, said: object) -> ProblemName:
+        """A condition by its name."""
+        known = self.codelists.problem_labels
+        if said not in known:
+            raise WrongWord(f"`{said}` is not a condition in the code lists{did_you_mean(str(said), known)}")
+        return ProblemName(str(said))
+
+
+def _list(said: object) -> Sequence[str]:
+    return said if isinstance(said, Sequence) else ()
+
+
+def days(said: str) -> int:
+    """"90 days", "6 weeks", "6 months" as whole days."""
+    return round(_days(said))
+
+
+def _days(said: str) -> Decimal:
+    number, unit = _amount(said)
+    per = DAYS_IN.get(unit.rstrip("s"))
+    if per is None:
+        raise WrongWord(f"`{said}` must be a number of days, weeks, months or years")
+    return Decimal(round(number * per))
+
+
+def _milligrams(said: str) -> Decimal:
+    number, unit = _amount(said)
+    if unit != "mg":
+        raise WrongWord(f"`{said}` must be a number of mg (per day)")
+    return number
+
+
+def _years(said: str) -> Decimal:
+    number, unit = _amount(said)
+    if unit.rstrip("s") != "year":
+        raise WrongWord(f"`{said}` must be a number of years")
+    return number
+
+
+def _amount(said: object) -> tuple[Decimal, str]:
+    match = AMOUNT.match(str(said))
+    if match is None:
+        raise WrongWord(f"`{said}` must be a number with its unit")
+    return Decimal(match["number"]), match["unit"] or ""
+
+
+def bounds(line: Line, read: Callable[[str], Decimal]) -> Bounds:
+    """The bounds in a line's `from`, `above`, `below` and `up_to`."""
+    return _bounds({word: str(line[word]) for word in COMPARISONS if word in line}, read)
+
+
+def bounds_in_words(said: str, read: Callable[[str], Decimal]) -> Bounds:
+    """The bounds in words such as "over 35 years"."""
+    match = COMPARED.match(str(said))
+    if match is None:
+        raise WrongWord(f"`{said}` must begin with from, over, above, under, below or up to")
+    return _bounds({match["how"]: match["amount"]}, read)
+
+
+def _bounds(said: Mapping[str, str], read: Callable[[str], Decimal]) -> Bounds:
+    ends: dict[str, Any] = {}
+    for word, amount in said.items():
+        end, included = COMPARISONS[word]
+        ends[end] = read(amount)
+        ends[f"{end}_included"] = included
+    if not ends:
+        raise WrongWord("needs one of `from`, `above`, `below`, `up_to`")
+    if len({word for word in said}) != len({COMPARISONS[word][0] for word in said}):
+        raise WrongWord("says the same end of the range twice")
+    return Bounds(**ends)
+
+
+def condition(line: Line, names: Names) -> c.Condition:
+    """The condition that one line of `when` or `unless` says.
+
+    Raises:
+        WrongWord: a name or an amount in it is not known; the schema has accepted its form.
+    """
+    for word, build in SENTENCES.items():
+        if word in line:
+            return build(line, names)
+    raise WrongWord(f"`{next(iter(line), '')}` is not a condition{did_you_mean(str(next(iter(line), '')), SENTENCES)}")
+
+
+def _medicine(line: Line, word: str, names: Names) -> c.Medicine:
+    return names.medicine(line[word], line.get("route"))
+
+
+def _together(line: Line, names: Names) -> c.Condition:
+    first, second = (names.medicine(said) for said in line["together"])
+    return c.Together(first, second)
+
+
+def _running(line: Line, names: Names) -> c.Condition:
+    lasting = bounds_in_words(line["for"], _days) if "for" in line else None
+    return c.Running(_medicine(line, "running", names), lasting)
+
+
+def _ending(line: Line, names: Names) -> c.Condition:
+    by = frozenset(c.EndedBy(word) for word in line.get("by", [way.value for way in c.EndedBy]))
+    return c.Ending(_medicine(line, "ending", names), by)
+
+
+def _course_for(line: Line, names: Names) -> c.Condition:
+    or_days = days(line["or_at_most"]) if "or_at_most" in line else None
+    without = names.problem(line["without"]) if "without" in line else None
+    return c.CourseFor(names.problem(line["course_for"]), names.medicine(line["of"], line.get("route")), or_days, without)
+
+
+def _result(line: Line, names: Names) -> c.Condition:
+    tests = names.tests(line["result"])
+    if "after" in line:
+        return c.ResultAfter(tests, names.medicine(line["of"], line.get("route")), c.Event(line["after"]))
+    or_start_of = names.medicine(line["of"], line.get("route")) if "or_since" in line else None
+    return c.ResultWithin(tests, days(line["within"]), or_start_of)
+
+
+def _newest(line: Line, names: Names) -> c.Condition:
+    tests = names.tests(line["newest"])
+    said = [str(line[word]) for word in COMPARISONS if word in line]
+    in_uln = any(amount.endswith("xULN") for amount in said)
+    units = {unit for name in tests.names for unit in ("", names.codelists.tests[name].unit)}
+
+    def read(amount: str) -> Decimal:
+        number, unit = _amount(amount)
+        if unit != "xULN" and (in_uln or unit not in units):
+            raise WrongWord(f"`{amount}` must be in multiples of the upper limit (xULN) or in the unit of the code list")
+        return number
+
+    within = days(line["within"]) if "within" in line else None
+    return c.Newest(tests, bounds(line, read), in_uln, within)
+
+
+def _uln(said: str) -> Decimal:
+    number, unit = _amount(said)
+    if unit != "xULN":
+        raise WrongWord(f"`{said}` must be in multiples of the upper limit (xULN)")
+    return number
+
+
+def _count_of(line: Line, names: Names) -> c.Condition:
+    return c.CountOf(tuple(names.medicine(said) for said in line["count_of"]), line["at_least"])
+
+
+SENTENCES: Final[Mapping[str, Callable[[Line, Names], c.Condition]]] = {
+    "ordering": lambda line, names: c.Ordering(_medicine(line, "ordering", names)),
+    "taking": lambda line, names: c.Taking(_medicine(line, "taking", names)),
+    "running": _running,
+    "starting": lambda line, names: c.Starting(_medicine(line, "starting", names)),
+    "increasing": lambda line, names: c.Increasing(_medicine(line, "increasing", names)),
+    "ending": _ending,
+    "taper": lambda line, names: c.Taper(_medicine(line, "taper", names)),
+    "together": _together,
+    "daily_dose": lambda line, names: c.DailyDose(_medicine(line, "daily_dose", names), bounds(line, _milligrams)),
+    "course_for": _course_for,
+    "on_therapy": lambda line, names: c.OnTherapy(_medicine(line, "on_therapy", names), bounds(line, _days)),
+    "start_unknown": lambda line, names: c.StartUnknown(_medicine(line, "start_unknown", names)),
+    "since": lambda line, names: c.SinceDoseIncrease(_medicine(line, "of", names), bounds(line, _days)),
+    "count_of": _count_of,
+    "sex": lambda line, _: c.Sex(line["sex"]),
+    "age": lambda line, _: c.Age(bounds_in_words(line["age"], _years)),
+    "condition": lambda line, names: c.HasProblem(names.problem(line["condition"])),
+    "result": _result,
+    "newest": _newest,
+    "earlier": lambda line, names: c.Earlier(names.tests(line["earlier"]), bounds(line, _uln), days(line["within"])),
+    "flagged_high": lambda line, names: c.FlaggedHigh(names.tests(line["flagged_high"]), days(line["within"])),
+    "pending": lambda line, names: c.Pending(names.tests(line["pending"]), days(line["within"])),
+    "moment": lambda line, _: c.Moment(line["moment"]),
+    "any_of": lambda line, names: c.AnyOf(tuple(condition(one, names) for one in line["any_of"])),
+}
+
+
+def conditions(lines: Iterable[Line], names: Names) -> tuple[c.Condition, ...]:
+    """The conditions of a list of lines."""
+    return tuple(condition(line, names) for line in lines)
