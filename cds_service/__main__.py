@@ -1,0 +1,225 @@
+"""The command line: serve, check, explain, cards, docs."""
+
+import argparse
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from cds_service import app
+from cds_service.advice.advise import NothingToCheck, advise, examine
+from cds_service.advice.not_checked import reason
+from cds_service.advice.rendering import card_json
+from cds_service.advice.policy import MissingData, Policy, from_prefetch_only
+from cds_service.card_files import command, pages
+from cds_service.card_files.examples import Outcome, situation
+from cds_service.card_files.library import Library
+from cds_service.card_files.loading import load_library, read_card
+from cds_service.card_files.mistakes import BrokenLibrary
+from cds_service.card_files.sentences import Names
+from cds_service.card_files.yaml_source import read_source
+from cds_service.drugs import vocabulary
+from cds_service.fhir.orders import OrderContext
+from cds_service.hooks.discovery import BrokenDiscovery, Discovery, ServiceId
+from cds_service.hooks.reading import UnreadableRequest, read_request
+from cds_service.hooks.request import HookRequest
+from cds_service.rules.evaluate import find
+from cds_service.rules.judging import judge
+from cds_service.settings import Settings, WrongSettings, reference
+from cds_service.web.serving import CannotListen
+
+DOCS: Final = Path("docs/reference")
+
+
+class Unusable(Exception):
+    """A file that a command was given cannot be used; the message says why."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when all is well, 1 when something is wrong with the input, 2 for wrong usage."""
+    said = _parser().parse_args(arguments)
+    try:
+        return int(said.run(said, Settings.read(os.environ)))
+    except (WrongSettings, BrokenDiscovery, BrokenLibrary, CannotListen, Unusable) as wrong:
+        print(wrong, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cds-service", description="Medication safety over CDS Hooks.")
+    what = parser.add_subparsers(required=True, metavar="COMMAND")
+    what.add_parser("serve", help="serve CDS Hooks on CDS_HOST and CDS_PORT").set_defaults(run=_serve)
+    for name, run, says in (
+        ("check", _check, "answer a request file exactly as the server would"),
+        ("explain", _explain, "print every rule's verdict for a request file"),
+    ):
+        one = what.add_parser(name, help=says)
+        one.add_argument("request", type=Path, help="a file with the JSON of one hook call")
+        one.add_argument("--service", help="the service id; by default the one of the request's hook")
+        one.add_argument("--at", type=datetime.fromisoformat, help="the moment of the call, e.g. 2026-11-22T10:00:00Z")
+        one.add_argument("--json", action="store_true", help="print JSON, as the server would send it")
+        one.set_defaults(run=run)
+    docs = what.add_parser("docs", help="write the reference pages in docs/reference")
+    docs.add_argument("--check", action="store_true", help="only say which pages are out of date")
+    docs.set_defaults(run=_docs)
+    _cards(what.add_parser("cards", help="work on card files"))
+    return parser
+
+
+def _cards(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_subparsers(required=True, metavar="WHAT")
+    lint = what.add_parser("lint", help="find every mistake in the card files, and run their examples")
+    lint.add_argument("folder", type=Path, nargs="?", help="default: CDS_CARDS")
+    lint.set_defaults(run=lambda said, settings: command.lint(said.folder or settings.cards, settings.jurisdiction))
+    show = what.add_parser("try", help="print a card as the prescriber would see it, for each of its examples")
+    show.add_argument("file", type=Path)
+    show.set_defaults(run=_try)
+    new = what.add_parser("new", help="write the skeleton of a new card file")
+    new.add_argument("id")
+    new.set_defaults(run=lambda said, settings: command.new(said.id, settings.cards))
+    listing = what.add_parser("list", help="list the cards")
+    listing.set_defaults(run=lambda _, settings: command.list_cards(settings.cards, settings.jurisdiction))
+
+
+def _serve(_: Namespace, settings: Settings) -> int:
+    app.serve(settings)
+    return 0
+
+
+def _check(said: Namespace, settings: Settings) -> int:
+    """The answer of the server, by the same code."""
+    request, library, at = _call(said, settings)
+    try:
+        answer = advise(request, library, fetch=from_prefetch_only, policy=Policy(MissingData(settings.missing_data)), at=at)
+    except NothingToCheck as nothing:
+        message = f"412: missing {', '.join(nothing.missing)}"
+        raise Unusable(message) from None
+    if said.json:
+        _print_json({"cards": answer.cards})
+    elif not answer.cards:
+        print("No cards: checked and clear.")
+    for card in () if said.json else answer.cards:
+        _print_card(card)
+    return 0
+
+
+def _explain(said: Namespace, settings: Settings) -> int:
+    """Every rule that could matter, each of its conditions with its verdict, evidence and gaps."""
+    request, library, at = _call(said, settings)
+    examined = examine(request, library, fetch=from_prefetch_only, at=at)
+    if examined is None:
+        print("No rule is about these orders: nothing was read or judged.")
+        return 0
+    selection, known, _ = examined
+    for rule in selection.rules:
+        finding = find(rule, known)
+        print(f"\n{rule.id}: {_outcome(Outcome.of(finding))}")
+        lists = [("when", rule.when), ("unless", rule.unless)]
+        for number, tier in enumerate(rule.tiers, 1):
+            lists += [(f"tier {number} ({tier.indicator}) when", tier.when), (f"tier {number} unless", tier.unless)]
+        for title, conditions in lists:
+            for condition in conditions:
+                verdict = judge(condition, known)
+                refs = ", ".join(dict.fromkeys(item.ref for item in verdict.evidence))
+                gaps = "; ".join(dict.fromkeys(reason(gap, markup=False) for gap in verdict.gaps))
+                because = f" because of {refs}" if refs else f" because {gaps}" if gaps else ""
+                print(f"  {title} {type(condition).__name__}: {verdict.truth.value}{because}")
+    return 0
+
+
+def _outcome(outcome: Outcome) -> str:
+    return f"{outcome.expect}{f', {outcome.indicator}' if outcome.indicator else ''}"
+
+
+def _call(said: Namespace, settings: Settings) -> tuple[HookRequest, Library, datetime]:
+    discovery = Discovery.load(settings.discovery)
+    try:
+        body = orjson.loads(said.request.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as problem:
+        message = f"{said.request}: {problem}"
+        raise Unusable(message) from None
+    hook = discovery.hooks.get(ServiceId(said.service)) if said.service else _hook_of(body)
+    if hook is None or hook not in discovery.hooks.values():
+        message = f"no such service; there are {', '.join(discovery.hooks)}"
+        raise Unusable(message)
+    try:
+        request = read_request(body, hook=hook)
+    except UnreadableRequest as unreadable:
+        lines = (f"{mistake.path or 'the body'} {mistake.says}" for mistake in unreadable.mistakes)
+        raise Unusable("\n".join(lines)) from None
+    at = said.at or app.local_time()
+    return request, load_library(settings.cards, vocabulary.load(), settings.jurisdiction), at.astimezone(at.tzinfo)
+
+
+def _hook_of(body: Any) -> str | None:  # noqa: ANN401 (any JSON)
+    hook = body.get("hook") if isinstance(body, dict) else None
+    return hook if isinstance(hook, str) else None
+
+
+def _try(said: Namespace, settings: Settings) -> int:
+    """The card for each example that shows it; one line for the others."""
+    library = load_library(said.file.parent, vocabulary.load(), settings.jurisdiction)
+    source = read_source(said.file)
+    names = Names(library.codelists, library.vocabulary)
+    card = library.cards[said.file.stem]
+    data: Any = source.data
+    wrong = 0
+    for example in data["examples"]:
+        known = situation(example, names)
+        finding = find(card.rule, known)
+        outcome = Outcome.of(finding)
+        as_expected = outcome.expect == example["expect"]
+        wrong += not as_expected
+        print(f"\n--- {example['case']}: {_outcome(outcome)}{'' if as_expected else f', expected {example['expect']}'}")
+        if finding is not None and finding.tier is not None:
+            hook = known.hook
+            request = HookRequest(hook, "example", "example", None, None, None, (), None, None)
+            at = datetime.combine(known.today, datetime.min.time()).astimezone()
+            _print_card(card_json(finding, known, library, request, OrderContext("example", None, None, at)))
+    return 1 if wrong else 0
+
+
+def _print_card(card: dict[str, Any]) -> None:
+    """A card as a person reads it."""
+    print(f"\n[{card['indicator']}] {card['summary']}\n\n{card['detail']}")
+    for suggestion in card.get("suggestions", ()):
+        print(f"  [{suggestion['label']}]{' (recommended)' if suggestion['isRecommended'] else ''}")
+    reasons = " / ".join(one["display"] for one in card.get("overrideReasons", ()))
+    if reasons:
+        print(f"  Override: {reasons}")
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def _docs(said: Namespace, settings: Settings) -> int:
+    """Write the generated reference pages, or say which are out of date."""
+    wanted = {DOCS / "settings.md": f"# Settings\n\n{reference()}"}
+    wanted |= {DOCS / path: text for path, text in pages.pages(settings.cards, settings.jurisdiction).items()}
+    stale = [path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    stale += _left_over(wanted)
+    if said.check:
+        print("\n".join(f"{path} is out of date: run `cds-service docs`" for path in stale) or "The pages are current.")
+        return 1 if stale else 0
+    for path in stale:
+        if path in wanted:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted[path], encoding="utf-8")
+        else:
+            path.unlink()
+    return 0
+
+
+def _left_over(wanted: Iterable[Path]) -> list[Path]:
+    """Pages of cards that are no more."""
+    return sorted(set((DOCS / "cards").glob("*.md")) - set(wanted))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Advice: one call in, the cards that are worth the clinician's time out."""

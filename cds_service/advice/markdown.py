@@ -1,0 +1,19 @@
+"""Text from a client's record, made safe to stand in a card."""
+
+import re
+from typing import Final
+
+_MARKS: Final = re.compile(r"([\\`*_\[\]<>#|~&])")
+_SPACE: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
+LONGEST: Final = 80
+
+
+def plain(text: str, longest: int = LONGEST) -> str:
+    """One line without control characters, cut at `longest` characters."""
+    line = _SPACE.sub(" ", text).strip()
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
+def escaped(text: str) -> str:
+    """The same, with every character that Markdown or HTML would read as markup taken literally."""
+    return _MARKS.sub(r"\\\1", plain(text))

@@ -1,0 +1,166 @@
+"""From findings to cards: CDS Hooks JSON without empty members, the most urgent first."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from cds_service.advice import not_checked
+from cds_service.advice.markdown import plain
+from cds_service.advice.suggestions import buttons, taper_plan
+from cds_service.advice.wording import LONGEST_SUMMARY, Wording, listed
+from cds_service.card_files.cards import Card, Claim, Selection, Show, Status
+from cds_service.card_files.library import WITHOUT_ORDERS, Library
+from cds_service.clinical.model import Situation
+from cds_service.fhir.orders import OrderContext
+from cds_service.hooks.cards import OVERRIDE_REASON_SYSTEM, OVERRIDE_REASONS, TOPIC_SYSTEM
+from cds_service.hooks.request import HookRequest
+from cds_service.rules.evaluate import Finding
+
+CardJson = dict[str, Any]
+NAMESPACE: Final = UUID("5f0a1c7e-6a0e-5d1b-9d54-9b9a3a1e2c10")
+EXTENSION: Final = "org.cds-service.card"
+OWN_CHOICE: Final = "choice of this service"
+NOT_CHECKED: Final = "not-checked"
+NOT_CHECKED_REASONS: Final = ("need-more-info", "action-completed", "action-not-priority")
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What one call is answered with.
+
+    Attributes:
+        cards: as CDS Hooks writes them.
+        not_checked: how many rules could not be decided.
+    """
+
+    cards: tuple[CardJson, ...] = ()
+    not_checked: int = 0
+
+
+def render(
+    findings: tuple[Finding, ...],
+    selection: Selection,
+    situation: Situation,
+    library: Library,
+    request: HookRequest,
+    context: OrderContext,
+) -> Advice:
+    """The cards of the findings that are shown, and one for what could not be checked."""
+    shown = tuple(finding for finding in findings if library.cards[finding.rule.id].status is Status.ACTIVE)
+    cards = [card_json(finding, situation, library, request, context) for finding in shown if finding.tier is not None]
+    if request.hook not in WITHOUT_ORDERS and any(finding.gaps for finding in shown):
+        cards.append(not_checked_json(shown, selection, situation, library, request))
+        cards.sort(key=lambda card: _URGENCY[card["indicator"]])
+    return Advice(tuple(cards), sum(finding.tier is None for finding in shown))
+
+
+_URGENCY: Final = {"critical": 0, "warning": 1, "info": 2}
+
+
+def card_json(
+    finding: Finding, situation: Situation, library: Library, request: HookRequest, context: OrderContext
+) -> CardJson:
+    """One card as the client shows it."""
+    card = library.cards[finding.rule.id]
+    show = card.shows[finding.tier or 0]
+    line = Wording(card, finding, situation, library)
+    line = replace(line, taper_plan=taper_plan(show, line))
+    text = replace(line, markup=True)
+    refs = [order.ref for order in finding.orders]
+    uuid = uuid5(NAMESPACE, "|".join((request.hook_instance, card.id, *refs)))
+    summary, detail = _words(show, finding)
+    written: CardJson = {
+        "uuid": str(uuid),
+        "summary": _summary(line.fill(summary)),
+        "indicator": str(finding.indicator),
+        "detail": f"{text.fill(detail)}\n\n{_sources(card.because)}",
+        "source": _source(card),
+    }
+    suggestions = [
+        {"label": button.label, "uuid": str(uuid5(uuid, str(index))), "isRecommended": button.recommended, "actions": list(button.actions)}
+        for index, button in enumerate(buttons(show, line, context))
+    ]
+    if suggestions:
+        written["suggestions"] = suggestions
+        written["selectionBehavior"] = show.choose
+    if card.override_reasons:
+        written["overrideReasons"] = override_reasons(card.override_reasons)
+    links = _links(card.because)
+    if links:
+        written["links"] = links
+    evidence = list(dict.fromkeys(str(item.ref) for item in finding.evidence if "/" in item.ref))
+    written["extension"] = {EXTENSION: _about(card.id, card.version, evidence)}
+    return written
+
+
+def _words(show: Show, finding: Finding) -> tuple[str, str]:
+    if finding.renewal and show.renewal_summary and show.renewal_detail:
+        return show.renewal_summary, show.renewal_detail
+    return show.summary, show.detail
+
+
+def _summary(text: str) -> str:
+    return plain(text, LONGEST_SUMMARY)
+
+
+def _about(card_id: str, version: int, evidence: list[str]) -> CardJson:
+    about: CardJson = {"id": card_id, "version": version}
+    if evidence:
+        about["evidence"] = evidence
+    return about
+
+
+def _source(card: Card) -> CardJson:
+    first = card.because[0]
+    source: CardJson = {"label": first.source}
+    if first.url:
+        source["url"] = first.url
+    source["topic"] = topic(card.topic)
+    return source
+
+
+def topic(code: str) -> CardJson:
+    """What a card is about, as a coding."""
+    return {"system": TOPIC_SYSTEM, "code": code, "display": code.replace("-", " ").capitalize()}
+
+
+def _sources(claims: tuple[Claim, ...]) -> str:
+    """The sources in one line; what was not confirmed and what is our own choice say so."""
+    confirmed = dict.fromkeys(claim.source for claim in claims if claim.confirmed and claim.source != OWN_CHOICE)
+    others = dict.fromkeys(claim.source for claim in claims if claim.source != OWN_CHOICE)
+    named = [*confirmed, *(f"{one} (to be confirmed)" for one in others if one not in confirmed)]
+    own = [claim.says.rstrip(".") for claim in claims if claim.source == OWN_CHOICE]
+    said = [f"Sources: {' · '.join(named)}."] if named else []
+    said += [f"Choice of this service: {one}." for one in own]
+    return f"*{' '.join(said)}*"
+
+
+def _links(claims: tuple[Claim, ...]) -> list[CardJson]:
+    by_url = {claim.url: claim.source for claim in reversed(claims) if claim.url}
+    return [{"label": label, "url": url, "type": "absolute"} for url, label in reversed(by_url.items())]
+
+
+def override_reasons(codes: tuple[str, ...]) -> list[CardJson]:
+    """Why a clinician may go on all the same: HL7's codes, our short words (decision 29)."""
+    return [{"code": code, "system": OVERRIDE_REASON_SYSTEM, "display": OVERRIDE_REASONS[code]} for code in codes]
+
+
+def not_checked_json(
+    findings: tuple[Finding, ...], selection: Selection, situation: Situation, library: Library, request: HookRequest
+) -> CardJson:
+    """The one card that says what could not be checked."""
+    gaps = not_checked.gaps_to_say(findings, situation)
+    uuid = uuid5(NAMESPACE, f"{request.hook_instance}|{NOT_CHECKED}")
+    refs = [str(order.ref) for order in situation.orders.items if order.selected and "/" in order.ref]
+    names = {i for order in situation.orders.items if order.selected for i in order.ingredients}
+    triggers = names & frozenset(i for finding in findings for i in library.cards[finding.rule.id].triggers)
+    what = listed(sorted(library.vocabulary.ingredient_name(one) for one in triggers)) or "an ordered medicine"
+    return {
+        "uuid": str(uuid),
+        "summary": _summary(not_checked.summary(what, gaps)),
+        "indicator": str(not_checked.indicator(findings, situation, library)),
+        "detail": not_checked.detail(findings, gaps, selection.rules, situation, library),
+        "source": {"label": "This service", "topic": topic(NOT_CHECKED)},
+        "overrideReasons": override_reasons(NOT_CHECKED_REASONS),
+        "extension": {EXTENSION: _about(NOT_CHECKED, 1, refs)},
+    }
