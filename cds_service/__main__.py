@@ -75,7 +75,7 @@ def _cards(parser: argparse.ArgumentParser) -> None:
     what = parser.add_subparsers(required=True, metavar="WHAT")
     lint = what.add_parser("lint", help="find every mistake in the card files, and run their examples")
     lint.add_argument("folder", type=Path, nargs="?", help="default: CDS_CARDS")
-    lint.set_defaults(run=lambda said, settings: command.lint(said.folder or settings.cards, settings.jurisdiction))
+    lint.set_defaults(run=_lint)
     show = what.add_parser("try", help="print a card as the prescriber would see it, for each of its examples")
     show.add_argument("file", type=Path)
     show.set_defaults(run=_try)
@@ -84,6 +84,11 @@ def _cards(parser: argparse.ArgumentParser) -> None:
     new.set_defaults(run=lambda said, settings: command.new(said.id, settings.cards))
     listing = what.add_parser("list", help="list the cards")
     listing.set_defaults(run=lambda _, settings: command.list_cards(settings.cards, settings.jurisdiction))
+
+
+def _lint(said: Namespace, settings: Settings) -> int:
+    today = app.local_time().date()
+    return command.lint(said.folder or settings.cards, settings.jurisdiction, today=today)
 
 
 def _serve(_: Namespace, settings: Settings) -> int:
@@ -133,7 +138,7 @@ def _explain(said: Namespace, settings: Settings) -> int:
 
 
 def _outcome(outcome: Outcome) -> str:
-    return f"{outcome.expect}{f', {outcome.indicator}' if outcome.indicator else ''}"
+    return f"{outcome.expect}, {outcome.indicator}" if outcome.indicator else outcome.expect
 
 
 def _call(said: Namespace, settings: Settings) -> tuple[HookRequest, Library, datetime]:
@@ -175,7 +180,8 @@ def _try(said: Namespace, settings: Settings) -> int:
         outcome = Outcome.of(finding)
         as_expected = outcome.expect == example["expect"]
         wrong += not as_expected
-        print(f"\n--- {example['case']}: {_outcome(outcome)}{'' if as_expected else f', expected {example['expect']}'}")
+        expected = "" if as_expected else f", expected {example['expect']}"
+        print(f"\n--- {example['case']}: {_outcome(outcome)}{expected}")
         if finding is not None and finding.tier is not None:
             hook = known.hook
             request = HookRequest(hook, "example", "example", None, None, None, (), None, None)

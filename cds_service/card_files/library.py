@@ -9,6 +9,7 @@ from cds_service.card_files.codelists import Codelists
 from cds_service.clinical.codes import RxCUI
 from cds_service.clinical.interests import Interests
 from cds_service.clinical.model import Listing, Medication, State
+from cds_service.drugs.products import Product
 from cds_service.drugs.vocabulary import Vocabulary
 from cds_service.rules import conditions as c
 
@@ -52,6 +53,13 @@ class Library:
         if ends:  # a draft may put another medicine in the place of one that runs
             cards |= {card.id: card for card in self._by_hook.get(hook, ()) if _asks_about_replacement(card)}
         return self._selection((hook, str(ends), *named), tuple(cards.values()))
+
+    def taper_tablets(self) -> tuple[Product, ...]:
+        """The tablets that the tapers of the cards can be written for."""
+        suggested = (one for card in self.cards.values() for show in card.shows for one in show.suggest)
+        tapered = {ingredient for one in suggested if one.kind == "taper" for ingredient in one.ingredients}
+        strengths = (self.vocabulary.oral_countable_strengths(ingredient) for ingredient in sorted(tapered))
+        return tuple(product for products in strengths for product in products)
 
     def everything(self) -> Interests:
         """All that any card asks of the record."""

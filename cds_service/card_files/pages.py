@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cds_service.card_files.cards import Card, Show
-from cds_service.card_files.form import MOST_LISTED, Schema, read_schema, resolved
+from cds_service.card_files.form import MOST_LISTED, MOST_READ, Schema, read_schema, resolved
 from cds_service.card_files.loading import load_library
 from cds_service.card_files.prose import case, listed, sentence
 from cds_service.card_files.words import WORDS
@@ -263,7 +263,7 @@ def _explained(inner: Schema, part: Schema, schema: Schema) -> str:
     general = str(definition.get("description", ""))
     own = str(inner.get("description", general))
     says = general if own == part.get("description") else own  # the field that names a condition explains all of it
-    if "enum" in definition and len(definition["enum"]) <= MOST_LISTED:
+    if "enum" in definition and len(definition["enum"]) <= (MOST_READ if "enum" in inner else MOST_LISTED):
         says += f" One of {', '.join(f'`{word}`' for word in definition['enum'])}."
     return says.strip()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
@@ -73,7 +73,7 @@ def source_of(text: str, file: str) -> Source:
         raise BrokenLibrary(Mistake(file, number, says) for number in tabs)
     try:
         node = YAML(typ="safe", pure=True).compose(text)
-    except YAMLError as problem:
+    except (MarkedYAMLError, ReaderError) as problem:
         line, says = _in_plain_words(problem, text)
         raise BrokenLibrary([Mistake(file, line, says)]) from None
     if node is None:
@@ -168,12 +168,10 @@ _OPEN_QUOTE: Final = re.compile(r"""(?:^\s*|[:,\[{-]\s*)(["'])""")
 _NO_SPACE: Final = re.compile(r"^(?:- )?[\w-]+:[^\s/]")
 
 
-def _in_plain_words(problem: YAMLError, text: str) -> tuple[int, str]:
+def _in_plain_words(problem: MarkedYAMLError | ReaderError, text: str) -> tuple[int, str]:
     """The line of a mistake, and what is wrong there."""
     if isinstance(problem, ReaderError):
         return text.count("\n", 0, int(problem.position)) + 1, "a control character hides in this line; delete it"
-    if not isinstance(problem, MarkedYAMLError) or problem.problem_mark is None:
-        return 1, _UNCLEAR
     return next(_explanations(problem, text.splitlines() or [""]))
 
 

@@ -1,0 +1,282 @@
+"""The reference pages: what a pharmacy committee reads instead of YAML."""
+
+from pathlib import Path
+
+import pytest
+
+from cds_service.card_files.form import mistakes_of_form, read_schema
+from cds_service.card_files.loading import load_library
+from cds_service.card_files.pages import card_page, conditions_page, pages, words_page
+from cds_service.card_files.prose import case, sentence
+from cds_service.card_files.sentences import SENTENCES
+from cds_service.card_files.words import WORDS
+from cds_service.card_files.yaml_source import read_source, source_of
+from cds_service.drugs import vocabulary
+
+CARDS = Path(__file__).parents[3] / "cards"
+SCHEMA = read_schema(CARDS)
+
+
+@pytest.fixture(scope="module")
+def written():
+    return pages(CARDS)
+
+
+def read(line):
+    return sentence(source_of(line, "x").data)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{ordering: dantrolene, route: oral}", "oral dantrolene is being ordered"),
+        ("{taking: opioid}", "opioid is taken or being ordered"),
+        ("{running: baclofen}", "baclofen runs already"),
+        ("{running: baclofen, for: over 7 days}", "baclofen runs already, for over 7 days"),
+        ("{starting: dantrolene}", "dantrolene is ordered for the first time"),
+        ("{increasing: dantrolene}", "the dose of dantrolene is being raised"),
+        ("{ending: baclofen, by: [stop]}", "baclofen is being ended by a stop order"),
+        ("{ending: baclofen}", "baclofen is being ended by a stop order or another medicine in its place"),
+        ("{taper: baclofen}", "a taper of baclofen is being ordered or runs"),
+        (
+            "{together: [{of: dantrolene, route: oral}, baclofen]}",
+            "oral dantrolene meets baclofen: one is being ordered, and the other is taken or ordered too",
+        ),
+        (
+            "{daily_dose: dantrolene, above: 300 mg, up_to: 400 mg}",
+            "the daily dose of dantrolene is more than 300 mg and at most 400 mg",
+        ),
+        (
+            "{course_for: malignant-hyperthermia, of: dantrolene}",
+            "dantrolene is given for malignant-hyperthermia",
+        ),
+        (
+            "{course_for: malignant-hyperthermia, of: dantrolene, or_at_most: 3 days}",
+            "dantrolene is given for malignant-hyperthermia, or only for 3 days or less",
+        ),
+        (
+            "{course_for: malignant-hyperthermia, of: dantrolene, or_at_most: 3 days, without: spasticity}",
+            "dantrolene is given for malignant-hyperthermia, or only for 3 days or less, without spasticity on record",
+        ),
+        (
+            "{on_therapy: dantrolene, from: 6 weeks, below: 6 months}",
+            "dantrolene has been taken for at least 6 weeks and less than 6 months",
+        ),
+        ("{start_unknown: dantrolene}", "it is not known since when dantrolene is taken"),
+        (
+            "{since: last-dose-increase, of: tizanidine, from: 28 days}",
+            "the last dose increase of tizanidine lies at least 28 days back",
+        ),
+        (
+            "{count_of: [opioid, estrogen], at_least: 3}",
+            "at least 3 different medicines among opioid and estrogen are taken, one of them being ordered",
+        ),
+        ("{sex: female}", "the patient is female"),
+        (
+            "{age: {us: over 35 years, uk: over 30 years}}",
+            "the patient's age is over 35 years (US), over 30 years (UK)",
+        ),
+        ("{condition: dysphagia}", "dysphagia is on the problem list"),
+        ("{result: liver-panel, within: 30 days}", "liver-panel was done in the last 30 days"),
+        (
+            "{result: [ALT, AST], within: 21 days, or_since: start, of: dantrolene}",
+            "ALT or AST was done in the last 21 days, or dantrolene was started in that time",
+        ),
+        ("{result: ALT, after: start, of: dantrolene}", "ALT was done since dantrolene was started"),
+        (
+            "{result: ALT, after: last-dose-increase, of: dantrolene}",
+            "ALT was done since the last dose increase of dantrolene",
+        ),
+        ("{newest: eGFR, below: 30}", "the newest eGFR is less than 30"),
+        (
+            "{newest: [ALT, AST], from: 3 xULN, within: 90 days}",
+            "the newest ALT or AST, not older than 90 days, is at least 3 times the upper limit of normal",
+        ),
+        (
+            "{earlier: ALT, above: 1 xULN, within: 90 days}",
+            "an earlier ALT, not older than 90 days, was more than 1 times the upper limit of normal",
+        ),
+        (
+            "{flagged_high: ALT, within: 90 days}",
+            "the newest ALT, not older than 90 days, is marked high by the laboratory, which sent no upper limit",
+        ),
+        ("{pending: ALT, within: 30 days}", "ALT was ordered in the last 30 days and has no result yet"),
+        ("{moment: patient-view}", "the chart is being opened"),
+        (
+            "{any_of: [{sex: female}, {taking: opioid}]}",
+            "one of these: the patient is female; opioid is taken or being ordered",
+        ),
+    ],
+)
+def test_every_condition_reads_aloud(line, words):
+    assert read(line) == words
+
+
+def test_every_kind_of_condition_can_be_read_aloud():
+    for name, part in SCHEMA["$defs"].items():
+        if name.startswith("condition-"):
+            assert all(sentence(example) for example in part["examples"])
+
+
+def test_every_hook_can_be_read_aloud():
+    assert all(sentence({"moment": hook}) for hook in SCHEMA["$defs"]["hook"]["enum"])
+
+
+def test_what_is_no_condition_is_not_read_aloud():
+    with pytest.raises(KeyError, match="orderng"):
+        sentence({"orderng": "baclofen"})
+
+
+@pytest.mark.parametrize(
+    ("example", "words"),
+    [
+        ("{ordering: [dantrolene, baclofen]}", "ordering dantrolene and baclofen"),
+        ("{stopping: [baclofen], age: 75, sex: female}", "stopping baclofen; age 75; sex female"),
+        (
+            "{taking: [{medicine: baclofen, route: unknown, dose: 60 mg, since: 90 days ago, until: 30 days ago}]}",
+            "taking baclofen (route unknown, 60 mg, since 90 days ago, until 30 days ago)",
+        ),
+        (
+            "{ordering: [{medicine: baclofen, state: planned, for: spasticity, lasting: 3 days, taper: yes}]}",
+            "ordering baclofen (planned, as a taper, for spasticity, for 3 days)",
+        ),
+        ("{taking: [{medicine: baclofen}]}", "taking baclofen"),
+        (
+            "{hook: patient-view, pending: [liver-panel]}",
+            "the chart is being opened; tests ordered, without a result yet: liver-panel",
+        ),
+        (
+            "{results: [{test: ALT, days_ago: 1, xuln: 2.99}, {test: INR, days_ago: 0, value: 1.6}]}",
+            "results: ALT 2.99 times the upper limit yesterday, INR 1.6 today",
+        ),
+        (
+            "{results: [{test: ALT, days_ago: 5, flagged: high}, {test: liver-panel, days_ago: 5}]}",
+            "results: ALT marked high 5 days ago, liver-panel normal 5 days ago",
+        ),
+        (
+            "{conditions: [spasticity, {condition: dysphagia, days_ago: 9, provisional: yes}, {condition: jaundice}]}",
+            "on the problem list: spasticity, dysphagia (9 days ago, provisional), jaundice",
+        ),
+        ("{not_supplied: [medications, results]}", "not supplied: medications, results"),
+    ],
+)
+def test_every_example_reads_aloud(example, words):
+    assert case(source_of(example, "x").data) == words
+
+
+def test_every_card_has_its_page_and_stands_in_the_index(written):
+    for path in CARDS.glob("*.yaml"):
+        assert Path("cards", f"{path.stem}.md") in written
+        assert f"[{path.stem}](cards/{path.stem}.md)" in written[Path("cards.md")]
+
+
+def test_a_page_says_everything_the_card_says(written):
+    for path in CARDS.glob("*.yaml"):
+        data = read_source(path).data
+        page = written[Path("cards", f"{path.stem}.md")]
+        flat = " ".join(page.replace("\n> ", "\n").replace("\n>", "\n").split())
+        shows = [data["show"], *(tier.get("show", {}) for tier in data.get("tiers", ()))]
+        said = [
+            show[word]
+            for show in shows
+            for word in ("summary", "detail")
+            if word in show and not _unused(data, show, word)
+        ]
+        said += [claim[word] for claim in data["because"] for word in ("says", "source")]
+        said += [*data["not_covered"], *(example["case"] for example in data["examples"])]
+        said += [button["label"] for show in shows for button in show.get("suggest", ())]
+        for text in said:
+            assert " ".join(text.split()) in flat
+
+
+def _unused(data, show, word):
+    """Whether every tier has words of its own in the place of the card's."""
+    tiers = data.get("tiers", ())
+    return show is data["show"] and bool(tiers) and all(word in tier.get("show", {}) for tier in tiers)
+
+
+def test_a_card_that_no_clinician_reviewed_says_so_plainly(written):
+    assert "| **never reviewed by a clinician** |" in written[Path("cards", "dantrolene-baclofen.md")]
+    assert "**never reviewed by a clinician**" in written[Path("cards.md")]
+
+
+def test_a_claim_that_nobody_confirmed_says_so(written):
+    page = written[Path("cards", "dantrolene-baclofen.md")]
+    assert "| D-33 | Medicines that depress" in page
+    (row,) = [line for line in page.splitlines() if line.startswith("| D-33 |")]
+    assert row.endswith("| **no** |")
+
+
+def test_every_condition_and_every_word_has_its_entry():
+    conditions, words = conditions_page(SCHEMA), words_page()
+    assert all(f"## `{name}`: " in conditions for name in SENTENCES)
+    assert all(f"| `{{{word}}}` | " in words for word in WORDS)
+
+
+def test_the_examples_on_the_conditions_page_are_yaml_that_a_card_may_say():
+    card = (CARDS / "dantrolene-baclofen.yaml").read_text(encoding="utf-8")
+    page = conditions_page(SCHEMA)
+    lines = [line for block in page.split("```yaml\n")[1:] for line in block.partition("\n```")[0].splitlines()]
+    assert len(lines) >= len(SENTENCES)
+    when = "  - together: [{of: dantrolene, route: oral}, baclofen]"
+    for line in lines:
+        assert mistakes_of_form(source_of(card.replace(when, f"  {line}"), "x"), SCHEMA) == []
+
+
+def test_every_field_of_a_card_file_is_explained(written):
+    page = written[Path("card-file.md")]
+    assert all(f"| `{field}` |" in page for field in SCHEMA["properties"])
+
+
+def test_a_bar_in_a_text_does_not_break_a_table(written):
+    for page in written.values():
+        for table in page.split("\n\n"):
+            if table.startswith("| "):
+                columns = {line.replace("\\|", "").count("|") for line in table.splitlines()}
+                assert len(columns) == 1
+
+
+def test_pages_are_made_the_same_way_twice(written):
+    assert pages(CARDS) == written
+
+
+def test_the_jurisdiction_changes_no_page(written):
+    assert pages(CARDS, "uk") == written
+
+
+SMALL = """\
+# a card with none of the optional parts
+id: small
+version: 3
+status: draft
+topic: contraindication
+hooks: [order-sign]
+owner: pharmacy
+reviewed: {on: 2026-05-04, by: A. Hepatologist}
+checks: a small thing
+when: [{ordering: baclofen}]
+show: {indicator: info, summary: "Small | thing", detail: Two., choose: any, suggest: [{keep: baclofen, label: K}]}
+because: [{says: It is | it is not., source: A book, confirmed: yes}]
+not_covered: []
+examples: [{case: one, ordering: [baclofen], expect: shown}]
+"""
+
+
+def test_a_card_with_few_parts_has_a_short_page(tmp_path):
+    for name in ("card.schema.json", "codelists"):
+        (tmp_path / name).symlink_to(CARDS / name)
+    (tmp_path / "small.yaml").write_text(SMALL, encoding="utf-8")
+    page = pages(tmp_path)[Path("cards", "small.md")]
+    assert "| 3 | draft | contraindication | pharmacy | 2026-05-04 by A. Hepatologist |" in page
+    assert "none of this" not in page
+    assert "1. **info**.\n" in page
+    assert "### Degree 1: info\n\n> **Small | thing**\n>\n> Two.\n\nSuggestions (any number of them):\n\n- K\n" in page
+    assert "|  | It is \\| it is not. | A book | yes |" in page
+    assert "Nothing is named." in page
+    assert "Reasons a prescriber" not in page
+
+
+def test_a_page_can_be_made_of_one_card_alone(written):
+    card = load_library(CARDS, vocabulary.load()).cards["dantrolene-baclofen"]
+    page = card_page(card, read_source(CARDS / "dantrolene-baclofen.yaml"))
+    assert page == written[Path("cards", "dantrolene-baclofen.md")]
