@@ -1,0 +1,1 @@
+"""How fast the service answers, measured beside a bare handler on the same server in the same run."""

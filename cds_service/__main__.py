@@ -13,22 +13,23 @@ import orjson
 
 from cds_service import app
 from cds_service.advice.advise import NothingToCheck, advise, examine
-from cds_service.advice.not_checked import reason
-from cds_service.advice.rendering import card_json
+from cds_service.advice.not_checked import reasons
 from cds_service.advice.policy import MissingData, Policy, from_prefetch_only
+from cds_service.advice.rendering import card_json
 from cds_service.card_files import command, pages
-from cds_service.card_files.examples import Outcome, situation
+from cds_service.card_files.examples import Outcome, country, situation
 from cds_service.card_files.library import Library
-from cds_service.card_files.loading import load_library, read_card
+from cds_service.card_files.loading import JURISDICTIONS, load_library
 from cds_service.card_files.mistakes import BrokenLibrary
 from cds_service.card_files.sentences import Names
 from cds_service.card_files.yaml_source import read_source
+from cds_service.clinical.model import Situation
 from cds_service.drugs import vocabulary
 from cds_service.fhir.orders import OrderContext
 from cds_service.hooks.discovery import BrokenDiscovery, Discovery, ServiceId
 from cds_service.hooks.reading import UnreadableRequest, read_request
 from cds_service.hooks.request import HookRequest
-from cds_service.rules.evaluate import find
+from cds_service.rules.evaluate import Finding, find
 from cds_service.rules.judging import judge
 from cds_service.settings import Settings, WrongSettings, reference
 from cds_service.web.serving import CannotListen
@@ -74,10 +75,10 @@ def _parser() -> argparse.ArgumentParser:
 def _cards(parser: argparse.ArgumentParser) -> None:
     what = parser.add_subparsers(required=True, metavar="WHAT")
     lint = what.add_parser("lint", help="find every mistake in the card files, and run their examples")
-    lint.add_argument("folder", type=Path, nargs="?", help="default: CDS_CARDS")
+    lint.add_argument("path", type=Path, nargs="?", help="a folder, or one of its files; default: CDS_CARDS")
     lint.set_defaults(run=_lint)
     show = what.add_parser("try", help="print a card as the prescriber would see it, for each of its examples")
-    show.add_argument("file", type=Path)
+    show.add_argument("card", help="a card file, or the id of a card in CDS_CARDS")
     show.set_defaults(run=_try)
     new = what.add_parser("new", help="write the skeleton of a new card file")
     new.add_argument("id")
@@ -88,7 +89,19 @@ def _cards(parser: argparse.ArgumentParser) -> None:
 
 def _lint(said: Namespace, settings: Settings) -> int:
     today = app.local_time().date()
-    return command.lint(said.folder or settings.cards, settings.jurisdiction, today=today)
+    return command.lint(said.path or settings.cards, settings.jurisdiction, today=today, headline=_headline)
+
+
+def _headline(library: Library, finding: Finding, known: Situation) -> str:
+    """The summary that a finding is shown with."""
+    return str(_example_card(library, finding, known)["summary"])
+
+
+def _example_card(library: Library, finding: Finding, known: Situation) -> dict[str, Any]:
+    """The card that a finding of an example is shown as."""
+    request = HookRequest(known.hook, "example", "example", None, None, None, (), None, None)
+    at = datetime.combine(known.today, datetime.min.time()).astimezone()
+    return card_json(finding, known, library, request, OrderContext("example", None, None, at))
 
 
 def _serve(_: Namespace, settings: Settings) -> int:
@@ -100,7 +113,9 @@ def _check(said: Namespace, settings: Settings) -> int:
     """The answer of the server, by the same code."""
     request, library, at = _call(said, settings)
     try:
-        answer = advise(request, library, fetch=from_prefetch_only, policy=Policy(MissingData(settings.missing_data)), at=at)
+        answer = advise(
+            request, library, fetch=from_prefetch_only, policy=Policy(MissingData(settings.missing_data)), at=at
+        )
     except NothingToCheck as nothing:
         message = f"412: missing {', '.join(nothing.missing)}"
         raise Unusable(message) from None
@@ -131,7 +146,7 @@ def _explain(said: Namespace, settings: Settings) -> int:
             for condition in conditions:
                 verdict = judge(condition, known)
                 refs = ", ".join(dict.fromkeys(item.ref for item in verdict.evidence))
-                gaps = "; ".join(dict.fromkeys(reason(gap, markup=False) for gap in verdict.gaps))
+                gaps = "; ".join(reasons(verdict.gaps, markup=False))
                 because = f" because of {refs}" if refs else f" because {gaps}" if gaps else ""
                 print(f"  {title} {type(condition).__name__}: {verdict.truth.value}{because}")
     return 0
@@ -167,27 +182,37 @@ def _hook_of(body: Any) -> str | None:  # noqa: ANN401 (any JSON)
 
 
 def _try(said: Namespace, settings: Settings) -> int:
-    """The card for each example that shows it; one line for the others."""
-    library = load_library(said.file.parent, vocabulary.load(), settings.jurisdiction)
-    source = read_source(said.file)
-    names = Names(library.codelists, library.vocabulary)
-    card = library.cards[said.file.stem]
-    data: Any = source.data
+    """The card for each example that shows it, as in the example's own country; one line for the others."""
+    file = _card_file(said.card, settings.cards)
+    libraries = {place: load_library(file.parent, vocabulary.load(), place) for place in JURISDICTIONS}
+    data: Any = read_source(file).data
     wrong = 0
     for example in data["examples"]:
-        known = situation(example, names)
-        finding = find(card.rule, known)
+        library = libraries[country(example)]
+        known = situation(example, Names(library.codelists, library.vocabulary))
+        finding = find(library.cards[file.stem].rule, known)
         outcome = Outcome.of(finding)
-        as_expected = outcome.expect == example["expect"]
+        as_expected = outcome.meets(example)
         wrong += not as_expected
-        expected = "" if as_expected else f", expected {example['expect']}"
-        print(f"\n--- {example['case']}: {_outcome(outcome)}{expected}")
+        expected = Outcome(example["expect"], example.get("indicator"))
+        print(
+            f"\n--- {example['case']}: {_outcome(outcome)}{'' if as_expected else f'; expected {_outcome(expected)}'}"
+        )
         if finding is not None and finding.tier is not None:
-            hook = known.hook
-            request = HookRequest(hook, "example", "example", None, None, None, (), None, None)
-            at = datetime.combine(known.today, datetime.min.time()).astimezone()
-            _print_card(card_json(finding, known, library, request, OrderContext("example", None, None, at)))
+            _print_card(_example_card(library, finding, known))
     return 1 if wrong else 0
+
+
+def _card_file(said: str, cards: Path) -> Path:
+    """The card file that an author means by a path or an id."""
+    by_path, by_id = Path(said), cards / f"{said}.yaml"
+    if by_path.is_file() and by_path.suffix == ".yaml":
+        return by_path.resolve()
+    if by_id.is_file():
+        return by_id
+    known = ", ".join(path.stem for path in sorted(cards.glob("*.yaml"))) or "none"
+    message = f"`{said}` is no card file (*.yaml) and no id of a card in {cards}; the cards there are: {known}"
+    raise Unusable(message)
 
 
 def _print_card(card: dict[str, Any]) -> None:

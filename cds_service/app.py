@@ -14,6 +14,7 @@ from cds_service.advice.policy import MissingData, Policy, from_prefetch_only
 from cds_service.advice.rendering import Advice
 from cds_service.card_files.loading import load_library
 from cds_service.drugs import vocabulary
+from cds_service.fhir.orders import check_models
 from cds_service.hooks.discovery import Discovery, ServiceId
 from cds_service.hooks.request import HookRequest
 from cds_service.settings import Settings
@@ -42,6 +43,8 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
     discovery = Discovery.load(settings.discovery)
     library = load_library(settings.cards, vocabulary.load(), settings.jurisdiction)
     policy = Policy(MissingData(settings.missing_data))
+    for tablet in library.taper_tablets():
+        check_models(library.codelists.panels, tablet)
 
     def answer(_service: ServiceId, request: HookRequest) -> Advice:
         return advise(request, library, fetch=from_prefetch_only, policy=policy, at=clock())

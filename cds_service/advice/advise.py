@@ -12,10 +12,10 @@ from cds_service.clinical.model import Situation, Why
 from cds_service.fhir.orders import OrderContext
 from cds_service.fhir.reading import read_drafts, read_situation, start_reading
 from cds_service.hooks.request import HookRequest, Json
-from cds_service.rules.evaluate import Finding, evaluate, settle
+from cds_service.rules.evaluate import Finding, evaluate
 
 
-class NothingToCheck(Exception):  # noqa: N818 (it says what is the case)
+class NothingToCheck(Exception):
     """The data that the answer needs could not be had; carries the names of the prefetch keys."""
 
     def __init__(self, missing: tuple[str, ...]) -> None:
@@ -43,7 +43,7 @@ def advise(request: HookRequest, library: Library, *, fetch: Fetch, policy: Poli
     selection, situation, findings = examined
     _refuse_if_missing(request, selection, situation, findings, policy)
     context = OrderContext(request.patient_id, request.encounter_id, request.user_id, at)
-    return render(settle(findings), selection, situation, library, request, context)
+    return render(findings, selection, situation, library, request, context)
 
 
 def examine(
@@ -74,13 +74,15 @@ def _refuse_if_missing(
     request: HookRequest, selection: Selection, situation: Situation, findings: tuple[Finding, ...], policy: Policy
 ) -> None:
     """Refuse where nobody would see a card, or where the deployment wants the letter of the specification."""
+    without_orders = request.hook in WITHOUT_ORDERS
+    if not without_orders and policy.missing_data is not MissingData.REFUSE:
+        return
     needed = selection.interests.keys
     absent = tuple(sorted(key for key in needed if _absent(key, situation)))
-    if request.hook in WITHOUT_ORDERS:
+    if without_orders:
         if absent and len(absent) == len(needed):
             raise NothingToCheck(absent)
-        return
-    if policy.missing_data is MissingData.REFUSE:
+    else:
         met = {gap.where for finding in findings for gap in finding.gaps}
         if met & set(absent):
             raise NothingToCheck(tuple(sorted(met & set(absent))))

@@ -1,6 +1,7 @@
 """From findings to cards: CDS Hooks JSON without empty members, the most urgent first."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -10,11 +11,11 @@ from cds_service.advice.suggestions import buttons, taper_plan
 from cds_service.advice.wording import LONGEST_SUMMARY, Wording, listed
 from cds_service.card_files.cards import Card, Claim, Selection, Show, Status
 from cds_service.card_files.library import WITHOUT_ORDERS, Library
-from cds_service.clinical.model import Situation
+from cds_service.clinical.model import Gap, Situation, Why
 from cds_service.fhir.orders import OrderContext
 from cds_service.hooks.cards import OVERRIDE_REASON_SYSTEM, OVERRIDE_REASONS, TOPIC_SYSTEM
 from cds_service.hooks.request import HookRequest
-from cds_service.rules.evaluate import Finding
+from cds_service.rules.evaluate import Finding, Rule, settle
 
 CardJson = dict[str, Any]
 NAMESPACE: Final = UUID("5f0a1c7e-6a0e-5d1b-9d54-9b9a3a1e2c10")
@@ -37,7 +38,7 @@ class Advice:
     not_checked: int = 0
 
 
-def render(
+def render(  # noqa: PLR0913, PLR0917 (an answer is made of everything before it)
     findings: tuple[Finding, ...],
     selection: Selection,
     situation: Situation,
@@ -45,13 +46,38 @@ def render(
     request: HookRequest,
     context: OrderContext,
 ) -> Advice:
-    """The cards of the findings that are shown, and one for what could not be checked."""
-    shown = tuple(finding for finding in findings if library.cards[finding.rule.id].status is Status.ACTIVE)
-    cards = [card_json(finding, situation, library, request, context) for finding in shown if finding.tier is not None]
-    if request.hook not in WITHOUT_ORDERS and any(finding.gaps for finding in shown):
-        cards.append(not_checked_json(shown, selection, situation, library, request))
+    """The cards of the findings that are shown, and one for what could not be checked.
+
+    Args:
+        findings: of every rule that holds or could not be decided, before one supersedes another.
+    """
+    cards: list[CardJson] = []
+    said: list[Finding] = []
+    for finding in settle(findings):
+        if library.cards[finding.rule.id].status is Status.ACTIVE:
+            card = None if finding.tier is None else _card_or_none(finding, situation, library, request, context)
+            cards += [card] if card else []
+            said.append(finding if card or finding.tier is None else _failed(finding))
+    if request.hook not in WITHOUT_ORDERS and any(finding.gaps for finding in said):
+        found = {finding.rule.id for finding in findings}
+        clear = tuple(rule for rule in selection.rules if rule.id not in found)
+        cards.append(not_checked_json(tuple(said), clear, situation, library, request))
         cards.sort(key=lambda card: _URGENCY[card["indicator"]])
-    return Advice(tuple(cards), sum(finding.tier is None for finding in shown))
+    return Advice(tuple(cards), sum(finding.tier is None for finding in said))
+
+
+def _card_or_none(
+    finding: Finding, situation: Situation, library: Library, request: HookRequest, context: OrderContext
+) -> CardJson | None:
+    """A card that cannot be written takes no other card with it: it counts as not checked."""
+    try:
+        return card_json(finding, situation, library, request, context)
+    except Exception:  # noqa: BLE001 (whatever it is, the clinician hears that it was not checked)
+        return None
+
+
+def _failed(finding: Finding) -> Finding:
+    return Finding(finding.rule, gaps=(Gap(finding.rule.id, Why.RULE_FAILED),))
 
 
 _URGENCY: Final = {"critical": 0, "warning": 1, "info": 2}
@@ -63,9 +89,10 @@ def card_json(
     """One card as the client shows it."""
     card = library.cards[finding.rule.id]
     show = card.shows[finding.tier or 0]
-    line = Wording(card, finding, situation, library)
-    line = replace(line, taper_plan=taper_plan(show, line))
-    text = replace(line, markup=True)
+    plan = taper_plan(show, finding)
+    line = Wording(card, finding, situation, library, plan)
+    text = Wording(card, finding, situation, library, plan, markup=True)
+    fixed = _fixed(card)
     refs = [order.ref for order in finding.orders]
     uuid = uuid5(NAMESPACE, "|".join((request.hook_instance, card.id, *refs)))
     summary, detail = _words(show, finding)
@@ -73,24 +100,51 @@ def card_json(
         "uuid": str(uuid),
         "summary": _summary(line.fill(summary)),
         "indicator": str(finding.indicator),
-        "detail": f"{text.fill(detail)}\n\n{_sources(card.because)}",
-        "source": _source(card),
+        "detail": f"{text.fill(detail)}\n\n{fixed.sources}",
+        "source": fixed.source,
     }
+    # Nothing is suggested about a plan that has not changed since it was made.
+    offered = () if finding.renewal else buttons(show, line, context)
+    one_at_most = show.choose == "at-most-one" and sum(button.recommended for button in offered) > 1
     suggestions = [
-        {"label": button.label, "uuid": str(uuid5(uuid, str(index))), "isRecommended": button.recommended, "actions": list(button.actions)}
-        for index, button in enumerate(buttons(show, line, context))
+        {
+            "label": button.label,
+            "uuid": str(uuid5(uuid, str(index))),
+            "isRecommended": button.recommended and not one_at_most,  # of two alternatives neither is (cds-resp-1)
+            "actions": list(button.actions),
+        }
+        for index, button in enumerate(offered)
     ]
     if suggestions:
         written["suggestions"] = suggestions
         written["selectionBehavior"] = show.choose
-    if card.override_reasons:
-        written["overrideReasons"] = override_reasons(card.override_reasons)
-    links = _links(card.because)
-    if links:
-        written["links"] = links
-    evidence = list(dict.fromkeys(str(item.ref) for item in finding.evidence if "/" in item.ref))
+    if fixed.override_reasons:
+        written["overrideReasons"] = fixed.override_reasons
+    if fixed.links:
+        written["links"] = fixed.links
+    evidence = list(dict.fromkeys([str(item.ref) for item in finding.evidence if "/" in item.ref]))
     written["extension"] = {EXTENSION: _about(card.id, card.version, evidence)}
     return written
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """What a card says of itself, whoever the patient is; every answer shares it, so nobody may change it."""
+
+    sources: str
+    source: CardJson
+    override_reasons: list[CardJson]
+    links: list[CardJson]
+
+
+@lru_cache(maxsize=4096)  # made again for every card, it was a fifth of its rendering
+def _fixed(card: Card) -> _Fixed:
+    return _Fixed(
+        sources=_sources(card.because),
+        source=_source(card),
+        override_reasons=override_reasons(card.override_reasons),
+        links=_links(card.because),
+    )
 
 
 def _words(show: Show, finding: Finding) -> tuple[str, str]:
@@ -146,20 +200,22 @@ def override_reasons(codes: tuple[str, ...]) -> list[CardJson]:
 
 
 def not_checked_json(
-    findings: tuple[Finding, ...], selection: Selection, situation: Situation, library: Library, request: HookRequest
+    findings: tuple[Finding, ...],
+    clear: tuple[Rule, ...],
+    situation: Situation,
+    library: Library,
+    request: HookRequest,
 ) -> CardJson:
     """The one card that says what could not be checked."""
     gaps = not_checked.gaps_to_say(findings, situation)
     uuid = uuid5(NAMESPACE, f"{request.hook_instance}|{NOT_CHECKED}")
     refs = [str(order.ref) for order in situation.orders.items if order.selected and "/" in order.ref]
-    names = {i for order in situation.orders.items if order.selected for i in order.ingredients}
-    triggers = names & frozenset(i for finding in findings for i in library.cards[finding.rule.id].triggers)
-    what = listed(sorted(library.vocabulary.ingredient_name(one) for one in triggers)) or "an ordered medicine"
+    what = not_checked.subject(findings, situation, library)
     return {
         "uuid": str(uuid),
-        "summary": _summary(not_checked.summary(what, gaps)),
+        "summary": _summary(not_checked.summary(what, gaps, situation)),
         "indicator": str(not_checked.indicator(findings, situation, library)),
-        "detail": not_checked.detail(findings, gaps, selection.rules, situation, library),
+        "detail": not_checked.detail(findings, gaps, clear, situation, library),
         "source": {"label": "This service", "topic": topic(NOT_CHECKED)},
         "overrideReasons": override_reasons(NOT_CHECKED_REASONS),
         "extension": {EXTENSION: _about(NOT_CHECKED, 1, refs)},

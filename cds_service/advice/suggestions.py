@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from cds_service.advice.markdown import plain
 from cds_service.advice.wording import Wording
 from cds_service.card_files.cards import Show, Suggest
-from cds_service.clinical.codes import RxCUI
+from cds_service.clinical.codes import Route, RxCUI
 from cds_service.clinical.model import TAKEN, Medication, State
 from cds_service.clinical.quantity import INFINITE
 from cds_service.fhir.orders import OrderContext, lab_order, tablets_for, taper_order
 from cds_service.fhir.tapers import TaperStep, plan_taper
+from cds_service.rules.evaluate import Finding
 from cds_service.rules.therapy import total_daily_mg
 
 Json = dict[str, Any]
@@ -29,7 +31,7 @@ class Button:
 
 def buttons(show: Show, wording: Wording, context: OrderContext) -> tuple[Button, ...]:
     """The buttons of a card that make sense for these orders; what is ordered already is not suggested again."""
-    return tuple(button for suggest in show.suggest for button in _buttons(suggest, wording, context))
+    return tuple([button for suggest in show.suggest for button in _buttons(suggest, wording, context)])
 
 
 def _buttons(suggest: Suggest, wording: Wording, context: OrderContext) -> Iterable[Button]:
@@ -80,40 +82,42 @@ def _meant(suggest: Suggest, wording: Wording) -> Iterable[Medication]:
 def _stops(ingredients: frozenset[RxCUI], wording: Wording) -> Iterable[Medication]:
     drafts = wording.situation.orders.items
     return (
-        item
-        for item in drafts
-        if item.state is State.STOPPING and item.ingredients & ingredients and "/" in item.ref
+        item for item in drafts if item.state is State.STOPPING and item.ingredients & ingredients and "/" in item.ref
     )
 
 
 def _delete(suggest: Suggest, order: Medication, wording: Wording, verb: str) -> Button:
     name = wording.name(order)
+    twins = [item for item in wording.situation.orders.items if wording.name(item) == name and item.state is order.state]
+    label = wording.fill(suggest.label, ordered=name)
+    if len(twins) > 1:  # two orders of one medicine need two labels that can be told apart
+        label = f"{label} ({plain(order.name)})"
     action = {"type": "delete", "description": f"{verb} {name}", "resourceId": order.ref}
-    label = suggest.label.replace("{ordered}", name)
-    return Button(wording.fill(label), (action,), suggest.recommended)
+    return Button(label, (action,), suggest.recommended)
 
 
-def running_dose(wording: Wording, ingredients: frozenset[RxCUI]) -> tuple[Medication, ...]:
+def running_dose(finding: Finding, ingredients: frozenset[RxCUI]) -> tuple[Medication, ...]:
     """The running orders of a medicine among the evidence; the stop itself when the record was not supplied."""
-    evidence = [item for item in wording.finding.evidence if isinstance(item, Medication) and item.ingredients & ingredients]
-    return tuple(item for item in evidence if item.state in TAKEN) or tuple(evidence)
+    evidence = [item for item in finding.evidence if isinstance(item, Medication) and item.ingredients & ingredients]
+    by_mouth = [item for item in evidence if item.route in {None, Route.ORAL} and item.state is not State.ORDERED]
+    return tuple(item for item in by_mouth if item.state in TAKEN) or tuple(by_mouth)
 
 
-def taper_plan(show: Show, wording: Wording) -> tuple[TaperStep, ...]:
+def taper_plan(show: Show, finding: Finding) -> tuple[TaperStep, ...]:
     """The taper that a card proposes; nothing when it proposes none, or the running dose is unknown."""
     ingredients = next((one.ingredients for one in show.suggest if one.kind == "taper"), None)
     if ingredients is None:
         return ()
-    amount = total_daily_mg(running_dose(wording, ingredients))
+    amount = total_daily_mg(running_dose(finding, ingredients))
     return plan_taper(None if amount.most == INFINITE else amount.least)
 
 
 def _taper(suggest: Suggest, wording: Wording, context: OrderContext) -> Iterable[Button]:
-    """Two actions: the stop goes, the taper comes (decision 26)."""
+    """Two actions: the stop goes, the taper comes (decision 26); without a stop only the taper."""
     plan = wording.taper_plan
-    running = running_dose(wording, suggest.ingredients)
+    running = running_dose(wording.finding, suggest.ingredients)
     stops = tuple(_stops(suggest.ingredients, wording))
-    if not plan or not running or not stops:
+    if not plan or not running:
         return
     often = max((step.times_a_day for item in running for step in item.steps if step.times_a_day), default=None)
     ingredient = next(iter(suggest.ingredients))

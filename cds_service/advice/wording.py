@@ -4,21 +4,26 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
+from functools import lru_cache
 from typing import Final
 
 from cds_service.advice.markdown import escaped, plain
 from cds_service.card_files.cards import Card
 from cds_service.card_files.library import Library
-from cds_service.clinical.codes import TestName
+from cds_service.clinical.codes import Route, RxCUI, TestName
 from cds_service.clinical.days import Day, age_in_years
-from cds_service.clinical.model import Medication, Problem, Result, Situation, State
-from cds_service.clinical.quantity import INFINITE
+from cds_service.clinical.model import TAKEN, Medication, Problem, Result, Situation, State
+from cds_service.clinical.quantity import INFINITE, Amount, Bounds
+from cds_service.drugs.vocabulary import Vocabulary
 from cds_service.fhir.tapers import TaperStep
-from cds_service.rules.conditions import Medicine
+from cds_service.rules.conditions import DailyDose
 from cds_service.rules.evaluate import Finding
-from cds_service.rules.therapy import therapy, total_daily_mg
+from cds_service.rules.judging import newest
+from cds_service.rules.therapy import ended_refs, series_of, total_daily_mg, unchanged_renewal
 
 LONGEST_LIST: Final = 4
+MOST_RESULTS: Final = 5
+NAMEABLE_TIMES: Final = 1000  # times the upper limit; what is higher says only that
 LONGEST_SUMMARY: Final = 139  # CDS Hooks: under 140 characters
 _WORD: Final = re.compile(r"\{(\w+)\}")
 _LOOSE_SPACE: Final = re.compile(r"[ \t]+(?=\n|$)|(?<= ) +")
@@ -31,9 +36,26 @@ _VERBS: Final = {
 
 
 def listed(words: Iterable[str]) -> str:
-    """"a", "a and b", "a, b and c"."""
+    """Words in a row: "a", "a and b", "a, b and c"."""
     items = list(dict.fromkeys(words))
     return " and ".join(filter(None, (", ".join(items[:-1]), items[-1]))) if items else ""
+
+
+@lru_cache(maxsize=4096)  # the texts are the library's, never a client's
+def _pieces(text: str) -> tuple[str, ...]:
+    """The text of a card taken apart: text, word, text, word, text."""
+    return tuple(_WORD.split(text))
+
+
+@lru_cache(maxsize=4096)  # more than a hospital's formulary
+def _names(vocabulary: Vocabulary, ingredients: frozenset[RxCUI]) -> str:
+    return "/".join([vocabulary.ingredient_name(one) for one in sorted(ingredients)])
+
+
+def _tidy(text: str) -> str:
+    """Without the spaces that an empty word leaves behind."""
+    loose = "  " in text or " \n" in text or "\t" in text  # to look first saves 10 microseconds for a card
+    return (_LOOSE_SPACE.sub("", text) if loose else text).strip()
 
 
 def on_day(day: Day) -> str:
@@ -63,21 +85,29 @@ class Wording:
     taper_plan: tuple[TaperStep, ...] = ()
     markup: bool = False
 
-    def fill(self, text: str) -> str:
-        """The text with every {word} replaced; a capital first letter asks for a capital."""
-        return _LOOSE_SPACE.sub("", _WORD.sub(self._word, text)).strip()
+    def fill(self, text: str, ordered: str | None = None) -> str:
+        """The text with every {word} replaced; a capital first letter asks for a capital.
 
-    def _word(self, match: re.Match[str]) -> str:
-        said = match[1]
-        value = WORDINGS[said.lower()](self)
-        return value[:1].upper() + value[1:] if said[0].isupper() else value
+        Args:
+            text: of the card file: never a client's words, since it is taken apart once and remembered.
+            ordered: stands for {ordered} in place of all that the card is about.
+        """
+        said = list(_pieces(text))
+        for index in range(1, len(said), 2):
+            word = said[index]
+            said[index] = self._word(word) if ordered is None or word != "ordered" else ordered
+        return _tidy("".join(said))
+
+    def _word(self, word: str) -> str:
+        value = WORDINGS[word.lower()](self)
+        return value[:1].upper() + value[1:] if word[0].isupper() else value
 
     # who and what
 
     def name(self, medication: Medication) -> str:
-        """The ingredients of a medication in plain words."""
-        names = [self.library.vocabulary.ingredient_name(one) for one in sorted(medication.ingredients)]
-        return "/".join(names) if names else self.said(medication.name)
+        """The ingredients of a medication in plain words; baclofen into the spine is another thing than by mouth."""
+        name = _names(self.library.vocabulary, medication.ingredients) or self.said(medication.name)
+        return f"intrathecal {name}" if medication.route is Route.INTRATHECAL else name
 
     def said(self, words: str) -> str:
         """A client's own words."""
@@ -86,8 +116,8 @@ class Wording:
     def partners(self) -> tuple[Medication, ...]:
         """The medications in the evidence that the card is not about."""
         own = {order.ref for order in self.finding.orders}
-        evidence = (item for item in self.finding.evidence if isinstance(item, Medication) and item not in self.finding.orders)
-        return tuple(item for item in evidence if item.ref not in own)
+        evidence = [item for item in self.finding.evidence if isinstance(item, Medication)]
+        return tuple([item for item in evidence if item.ref not in own])
 
     def subject(self) -> tuple[Medication, ...]:
         """The orders the card is about; without any, the medicines that make it true."""
@@ -104,12 +134,14 @@ class Wording:
     def pair(self) -> str:
         """{pair}."""
         partners = self.partners()
+        done = "renewed" if self.finding.renewal else "ordered"
         if not partners:
-            return f"{self.ordered()} ordered together"
+            return f"{self.ordered()} {done} together"
         states = {item.state for item in partners}
         verb = _VERBS[next(iter(states))] if len(states) == 1 and states <= _VERBS.keys() else ""
         several = len({self.name(item) for item in partners}) > 1
-        return f"{self.ordered()} ordered, {self.partner_names()} {verb or ('are running' if several else 'is running')}"
+        verb = verb or ("are running" if several else "is running")
+        return f"{self.ordered()} {done}, {self.partner_names()} {verb}"
 
     def regimen(self) -> str:
         """{regimen}."""
@@ -120,9 +152,10 @@ class Wording:
 
     def _taken(self, name: str, items: list[Medication]) -> str:
         drafts = [item for item in items if item.state is State.ORDERED]
-        amount = self._dose(drafts or items)
+        amount = self._dose(drafts or items) or "(dose not readable)"
         if drafts:
-            return f"{name} {amount} is being ordered"
+            before = unchanged_renewal(drafts[0], self.situation) if self.finding.renewal else None
+            return f"{name} {amount} {self._since(before)}, renewed" if before else f"{name} {amount} is being ordered"
         state = {State.PAUSED: ", paused", State.LAPSED: ", ran out lately"}.get(items[0].state, "")
         return f"{name} {amount} {self._since(items[0])}{state}"
 
@@ -130,26 +163,42 @@ class Wording:
 
     @staticmethod
     def _dose(items: Iterable[Medication]) -> str:
+        """The daily dose of these together; "" when there is none, or a part of it is unknown."""
         amount = total_daily_mg(items)
-        return "(dose not readable)" if amount.most == INFINITE else milligrams(amount.least)
+        return "" if amount.most == INFINITE or not amount.least else milligrams(amount.least)
 
     def daily_dose(self) -> str:
         """{daily_dose}."""
-        return self._dose(self.subject())
+        return self._dose(self.subject()) or UNKNOWN_DOSE
+
+    def limit(self) -> str:
+        """{limit}."""
+        rule = self.finding.rule
+        conditions = (*rule.tiers[self.finding.tier or 0].when, *rule.when)
+        bounds = next((one.mg for one in conditions if isinstance(one, DailyDose)), Bounds())
+        named = bounds.low if bounds.low is not None else bounds.high
+        return "the limit" if named is None else milligrams(named)
+
+    def ended(self) -> list[Medication]:
+        """What the drafts end: the orders that run, or the stop alone when they were not supplied."""
+        items = [item for item in self.finding.evidence if isinstance(item, Medication)]
+        gone = ended_refs(self.situation)
+        return [item for item in items if item.ref in gone and item.state in TAKEN] or [
+            item for item in items if item.state is State.STOPPING
+        ]
 
     def before(self) -> str:
         """{before}."""
-        record = [item for item in self.finding.evidence if isinstance(item, Medication) and item.state is not State.ORDERED]
-        running = [item for item in record if item.state is not State.STOPPING] or record
-        return self._dose(running)
+        record = [item for item in self.finding.evidence if isinstance(item, Medication) and item.state in TAKEN]
+        return self._dose(self.ended() or record) or UNKNOWN_DOSE
 
     def ending(self) -> str:
-        """{ending}."""
-        stopped = [item for item in self.finding.evidence if isinstance(item, Medication) and item.state is not State.ORDERED]
-        what = listed(self.name(item) for item in stopped)
-        starts = listed(self.name(item) for item in self.situation.orders.items if item.state is State.ORDERED)
-        how = f"replaced by {starts}" if starts else "stopped"
-        return f"{what} {self.before()} is being {how} at once"
+        """{ending}: replaced is what makes room for another antispastic, not for whatever is ordered beside."""
+        what = listed(self.name(item) for item in self.ended())
+        starts = [item for item in self.situation.orders.items if item.state is State.ORDERED]
+        instead = listed(self.name(item) for item in starts if item.ingredients & self.library.antispastics)
+        how = f"replaced by {instead}" if instead else "stopped"
+        return " ".join(filter(None, (what, self._dose(self.ended()), f"is being {how} at once")))
 
     def taper(self) -> str:
         """{taper}."""
@@ -159,8 +208,7 @@ class Wording:
     # when
 
     def _since(self, item: Medication) -> str:
-        medicine = Medicine("", item.ingredients, None if item.route is None else str(item.route))
-        started = therapy(self.situation, medicine).started or item.started
+        started = series_of(self.situation, item).started or item.started
         if started is None or item.state is State.ORDERED:
             return "since an unknown date" if started is None else "from today"
         word = "from" if started.surely_after(self.situation.today) else "since"
@@ -169,10 +217,9 @@ class Wording:
 
     def start(self) -> str:
         """{start}."""
-        record = [item for item in self.finding.evidence if isinstance(item, Medication) and item.state is not State.ORDERED]
-        items = record or list(self.subject())
-        medicines = (Medicine("", item.ingredients, None if item.route is None else str(item.route)) for item in items)
-        started = next((day for one in medicines if (day := therapy(self.situation, one).started)), None)
+        record = [item for item in self.finding.evidence if isinstance(item, Medication) and item.state in TAKEN]
+        items = self.ended() or record or list(self.subject())
+        started = next((day for item in items if (day := series_of(self.situation, item).started)), None)
         if started is None:
             return "since an unknown date"
         recent = started.days_ago(self.situation.today).most <= RECENT_DAYS
@@ -187,9 +234,15 @@ class Wording:
     # laboratory
 
     def results(self) -> str:
-        """{results}."""
-        shown = [self._result(result, " (", ")") for result in self._ranked()[:LONGEST_LIST]]
-        return "; ".join(shown) or "no result"
+        """{results}: those that make the card true, then the newest of its other tests; each day named once."""
+        ranked = self._ranked()
+        beside = [one for test in sorted(self.card.tests) for one in newest(self.situation, test)[:1]]
+        beside.sort(key=_height, reverse=True)
+        same = {one.test for one in ranked}
+        shown = [*ranked, *(one for one in beside if one.test not in same and one.times_uln is not None)][:MOST_RESULTS]
+        days = dict.fromkeys(on_day(one.taken) for one in shown)
+        said = (f"{listed(self._result(one) for one in shown if on_day(one.taken) == day)} on {day}" for day in days)
+        return "; ".join(said) or "no result"
 
     def worst_result(self) -> str:
         """{worst_result}."""
@@ -203,8 +256,14 @@ class Wording:
 
     def in_short(self) -> str:
         """{in_short}."""
-        said = [f"{self._label(one.test)} {_times(one) or self.said(one.shown)}" for one in self._ranked()]
-        return listed([*said, *filter(None, [self.problems()])][:LONGEST_LIST]) or "abnormal liver tests"
+        ranked = self._ranked()
+        high = listed(f"{self._label(one.test)} {_number(one.times_uln)}" for one in ranked if one.times_uln)
+        others = [f"{self._label(one.test)} {self.said(one.shown)}" for one in ranked if not one.times_uln]
+        labels = self.library.codelists.problem_labels
+        problems = [item for item in self.finding.evidence if isinstance(item, Problem)]
+        named = [labels[name] for item in problems for name in sorted(item.names)]
+        said = [f"{high} times the upper limit"] if high else []
+        return ", ".join([*said, *others, *dict.fromkeys(named)][:LONGEST_LIST]) or "abnormal liver tests"
 
     def _ranked(self) -> list[Result]:
         """The highest first; those measured like the first one the card asks for come before the others."""
@@ -212,14 +271,19 @@ class Wording:
         if not results:
             return []
         unit = self.library.codelists.tests[results[0].test].unit
-        return sorted(results, key=lambda one: (self.library.codelists.tests[one.test].unit != unit, -_height(one)))
 
-    def _result(self, result: Result, before: str, after: str) -> str:
-        times = _times(result) if result.times_uln else "marked high" if result.flagged_high else ""
-        note = ", preliminary" if result.preliminary else ""
+        def rank(one: Result) -> tuple[bool, Decimal, int, str]:
+            alike = self.library.codelists.tests[one.test].unit != unit
+            return alike, -_height(one), -one.taken.last.toordinal(), one.ref
+
+        return sorted(results, key=rank)
+
+    def _result(self, result: Result) -> str:
+        notes = [_times(result) if result.times_uln else "marked high" if result.flagged_high else ""]
+        notes += ["preliminary"] if result.preliminary else []
         value = f" {self.said(result.shown)}" if result.shown else ""
-        times = f"{before}{times}{after}" if times else ""
-        return f"{self._label(result.test)}{value}{times} on {on_day(result.taken)}{note}"
+        note = f" ({', '.join(filter(None, notes))})" if any(notes) else ""
+        return f"{self._label(result.test)}{value}{note}"
 
     def _label(self, test: TestName) -> str:
         return self.library.codelists.tests[test].label
@@ -234,7 +298,9 @@ class Wording:
         """{last_tests}."""
         taken = [result.taken for result in self.situation.results.items if result.test in self.card.tests]
         if not taken:
-            return f"no {self._tests()} {'in what was sent' if self.situation.results.gaps else 'on record'}"
+            results = self.situation.results
+            where = "in what was sent" if results.gaps else "on record"
+            return f"no {self._tests()} {where}{' (reported as none)' if results.said_none else ''}"
         return f"last {self._tests()} {self._ago(max(taken, key=lambda day: day.last))}"
 
     def missing_tests(self) -> str:
@@ -265,6 +331,7 @@ class Wording:
         return f"Raises the risk here: {', '.join(said)}." if said else ""
 
 
+UNKNOWN_DOSE: Final = "an unknown dose"
 RECENT_DAYS: Final = 60  # what began in these days is dated exactly, what began before by its month
 
 
@@ -273,14 +340,20 @@ def _height(result: Result) -> Decimal:
 
 
 def _times(result: Result) -> str:
-    """"3.5 times the upper limit", never rounded up to a limit it does not reach."""
+    """How high: "3.5 times the upper limit", never rounded up to a limit it does not reach."""
     if result.times_uln is None:
         return ""
-    least = result.times_uln.least.quantize(Decimal("0.1"), rounding=ROUND_DOWN)
-    more = "more than " if result.times_uln.most == INFINITE else ""
-    if least == 1 and result.times_uln.least > 1:
-        return "just above the upper limit"
-    return f"{more}{least.normalize():f} times the upper limit"
+    if result.times_uln.most <= 1:
+        return "normal"
+    number = _number(result.times_uln)
+    return "just above the upper limit" if number == "1" else f"{number} times the upper limit"
+
+
+def _number(times: Amount) -> str:
+    if times.least > NAMEABLE_TIMES:
+        return f"more than {NAMEABLE_TIMES}"
+    least = times.least.quantize(Decimal("0.1"), rounding=ROUND_DOWN)
+    return f"{'more than ' if times.most == INFINITE else ''}{least.normalize():f}"
 
 
 WORDINGS: Final[dict[str, Callable[[Wording], str]]] = {
@@ -289,6 +362,7 @@ WORDINGS: Final[dict[str, Callable[[Wording], str]]] = {
     "pair": Wording.pair,
     "regimen": Wording.regimen,
     "daily_dose": Wording.daily_dose,
+    "limit": Wording.limit,
     "before": Wording.before,
     "ending": Wording.ending,
     "start": Wording.start,

@@ -1,10 +1,10 @@
 """A card: a rule, its words, its sources, and what it does not know."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cds_service.clinical.codes import Indicator, RxCUI, TestName
+from cds_service.clinical.codes import RxCUI, TestName
 from cds_service.clinical.interests import Interests, Panel
 from cds_service.rules.evaluate import Rule
 
@@ -66,6 +66,7 @@ class Card:
         factor_words: the words of each factor, parallel to `rule.factors`.
         tests: the tests its words speak of.
         override_reasons: HL7 non-adherence reason codes.
+        rules: the rule in each country; one and the same where no limit differs.
     """
 
     rule: Rule
@@ -85,11 +86,16 @@ class Card:
     triggers: frozenset[RxCUI]
     needs: frozenset[str]
     file: str
+    rules: Mapping[str, Rule] = field(default_factory=dict, repr=False)
 
     @property
     def id(self) -> str:
         """The card's id, which is its rule's."""
         return self.rule.id
+
+    def rule_in(self, country: str) -> Rule:
+        """The rule with the limits of a country, whichever the library was loaded for."""
+        return self.rules.get(country, self.rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +104,3 @@ class Selection:
 
     rules: tuple[Rule, ...]
     interests: Interests
-
-

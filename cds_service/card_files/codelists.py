@@ -1,6 +1,7 @@
 """The names that card authors may use, and the codes they stand for: cards/codelists/*.csv."""
 
 import csv
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,9 +9,10 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final
 
-from cds_service.card_files.mistakes import BrokenLibrary, Mistake
+from cds_service.card_files.mistakes import NEAR_NAMES, BrokenLibrary, Mistake, did_you_mean
 from cds_service.clinical.codes import ICD_10, ICD_10_CM, SNOMED_CT, LoincCode, ProblemName, RxCUI, TestName
 from cds_service.clinical.interests import LabTest, Panel, ProblemCodes
+from cds_service.drugs.vocabulary import Vocabulary
 
 SYSTEMS: Final = {"icd-10-cm": ICD_10_CM, "icd-10": ICD_10, "snomed-ct": SNOMED_CT}
 COLUMNS: Final = {
@@ -19,6 +21,10 @@ COLUMNS: Final = {
     "conditions.csv": ("name", "label", "system", "code", "match", "basis"),
     "classes.csv": ("class", "ingredient", "rxcui", "basis"),
 }
+
+
+SHORTEST_PREFIX: Final = 3  # a category of ICD-10; `ProblemCodes` looks at nothing shorter
+MAY_BE_EMPTY: Final = frozenset({"unit", "other_units"})  # of an INR, which is a ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +44,21 @@ class Codelists:
         return single | {panel.loinc: panel.tests for panel in self.panels.values()}
 
 
-def read_codelists(folder: Path) -> Codelists:
-    """Read every code list of a folder; every mistake of every list is reported at once."""
+def read_codelists(folder: Path, vocabulary: Vocabulary | None = None) -> Codelists:
+    """Read every code list of a folder.
+
+    Args:
+        folder: holds the four lists.
+        vocabulary: what the medicines of the classes are compared with; without it they are taken as they stand.
+
+    Raises:
+        BrokenLibrary: with every mistake of every list.
+    """
     mistakes: list[Mistake] = []
     tests, by_loinc = _tests(folder, mistakes)
     panels = _panels(folder, tests, mistakes)
     problems, labels = _conditions(folder, mistakes)
-    classes = _classes(folder, mistakes)
+    classes = _classes(folder, vocabulary, mistakes)
     if mistakes:
         raise BrokenLibrary(mistakes)
     return Codelists(tests, by_loinc, panels, problems, labels, classes)
@@ -66,7 +80,10 @@ def _rows(folder: Path, name: str, mistakes: list[Mistake]) -> Iterator[tuple[Mi
             place = Mistake(shown, reader.line_num, "")
             if None in row or None in row.values():
                 mistakes.append(_at(place, f"a row must have {len(COLUMNS[name])} columns"))
-            else:
+                continue
+            empty = [column for column in COLUMNS[name] if column not in MAY_BE_EMPTY and not row[column].strip()]
+            mistakes += [_at(place, f"`{column}` is empty") for column in empty]
+            if not empty:
                 yield place, row
 
 
@@ -74,9 +91,7 @@ def _at(place: Mistake, says: str) -> Mistake:
     return Mistake(place.file, place.line, says)
 
 
-def _tests(
-    folder: Path, mistakes: list[Mistake]
-) -> tuple[dict[TestName, LabTest], dict[LoincCode, LabTest]]:
+def _tests(folder: Path, mistakes: list[Mistake]) -> tuple[dict[TestName, LabTest], dict[LoincCode, LabTest]]:
     tests: dict[TestName, LabTest] = {}
     by_loinc: dict[LoincCode, LabTest] = {}
     for place, row in _rows(folder, "tests.csv", mistakes):
@@ -92,17 +107,33 @@ def _tests(
             mistakes.append(_at(place, f"`{test.name}` must have the same label and units in every row"))
         if by_loinc.setdefault(LoincCode(row["loinc"]), test) is not test:
             mistakes.append(_at(place, f"`{row['loinc']}` stands in two rows"))
+        mistakes += [_at(place, says) for says in _wrong_loinc(row["loinc"])]
     return tests, by_loinc
+
+
+_LOINC: Final = re.compile(r"(\d{1,7})-(\d)")
+
+
+def _wrong_loinc(code: str) -> Iterator[str]:
+    """What is wrong with a LOINC: its last digit is computed from the others (Luhn, "mod 10"), to catch slips."""
+    match = _LOINC.fullmatch(code)
+    if match is None:
+        yield f"`{code}` is not a LOINC; one looks like `1742-6`"
+        return
+    doubled = [int(digit) * (2 if at % 2 == 0 else 1) for at, digit in enumerate(reversed(match[1]))]
+    check = -sum(number // 10 + number % 10 for number in doubled) % 10
+    if check != int(match[2]):
+        yield f"`{code}` is not a LOINC: a digit is wrong or two are swapped (`{match[1]}` ends in `-{check}`)"
 
 
 def _panels(folder: Path, tests: Mapping[TestName, LabTest], mistakes: list[Mistake]) -> dict[str, Panel]:
     panels: dict[str, Panel] = {}
     for place, row in _rows(folder, "panels.csv", mistakes):
         members = frozenset(TestName(name) for name in row["tests"].split("|"))
-        for unknown in sorted(members - tests.keys()):
-            mistakes.append(_at(place, f"`{unknown}` is not in tests.csv"))
+        mistakes += [_at(place, f"`{unknown}` is not in tests.csv") for unknown in sorted(members - tests.keys())]
         if row["name"] in panels or TestName(row["name"]) in tests:
             mistakes.append(_at(place, f"`{row['name']}` stands in two rows"))
+        mistakes += [_at(place, says) for says in _wrong_loinc(row["loinc"])]
         panels[row["name"]] = Panel(row["name"], row["label"], LoincCode(row["loinc"]), row["display"], members)
     return panels
 
@@ -113,21 +144,36 @@ def _conditions(folder: Path, mistakes: list[Mistake]) -> tuple[ProblemCodes, di
     excluded: defaultdict[tuple[str, str], set[ProblemName]] = defaultdict(set)
     phrases: dict[str, ProblemName] = {}
     labels: dict[ProblemName, str] = {}
+    seen: set[tuple[str, ...]] = set()
     for place, row in _rows(folder, "conditions.csv", mistakes):
         name = ProblemName(row["name"])
-        labels.setdefault(name, row["label"])
+        if labels.setdefault(name, row["label"]) != row["label"]:
+            mistakes.append(_at(place, f"`{name}` must have the same label in every row"))
+        mistakes += _twice(place, seen, (name, row["system"], row["code"].casefold(), row["match"]))
+        if row["match"] in {"prefix", "not"} and len(_plain(row["code"])) < SHORTEST_PREFIX:
+            mistakes.append(
+                _at(place, f"`{row['code']}` is too short: the beginning of a code has {SHORTEST_PREFIX} signs")
+            )
         match row["match"], row["system"]:
             case "phrase", "words":
-                phrases[row["code"].casefold()] = name
+                words = " ".join(row["code"].casefold().replace("-", " ").split())
+                if phrases.setdefault(words, name) != name:
+                    mistakes.append(_at(place, f"`{row['code']}` already stands for `{phrases[words]}`"))
             case "exact", system if system in SYSTEMS:
                 exact[(SYSTEMS[system], row["code"])].add(name)
             case "prefix", system if system in SYSTEMS:
-                prefixes[(SYSTEMS[system], row["code"].replace(".", ""))].add(name)
+                prefixes[(SYSTEMS[system], _plain(row["code"]))].add(name)
             case "not", system if system in SYSTEMS:
-                excluded[(SYSTEMS[system], row["code"].replace(".", ""))].add(name)
+                excluded[(SYSTEMS[system], _plain(row["code"]))].add(name)
             case match, system:
-                mistakes.append(_at(place, f"`{match}` with `{system}` is not a way to match a condition"))
+                says = f"`{match}` with `{system}` is not a way to match a condition"
+                mistakes.append(_at(place, f"{says}; docs/how-to/add-a-name.md has them all"))
     return ProblemCodes(_frozen(exact), _settled(prefixes, excluded), phrases), labels
+
+
+def _plain(code: str) -> str:
+    """A code as `ProblemCodes` compares its beginning."""
+    return code.replace(".", "").upper()
 
 
 def _settled(
@@ -147,10 +193,42 @@ def _frozen(names: Mapping[tuple[str, str], set[ProblemName]]) -> dict[tuple[str
     return {key: frozenset(value) for key, value in names.items()}
 
 
-def _classes(folder: Path, mistakes: list[Mistake]) -> dict[str, frozenset[RxCUI]]:
+def _classes(folder: Path, vocabulary: Vocabulary | None, mistakes: list[Mistake]) -> dict[str, frozenset[RxCUI]]:
     classes: defaultdict[str, set[RxCUI]] = defaultdict(set)
+    seen: set[tuple[str, ...]] = set()
     for place, row in _rows(folder, "classes.csv", mistakes):
-        if not row["rxcui"].isdigit():
-            mistakes.append(_at(place, f"`{row['rxcui']}` is not an RxCUI"))
-        classes[row["class"]].add(RxCUI(row["rxcui"]))
+        name, ingredient, code = row["class"], row["ingredient"], row["rxcui"]
+        mistakes += _twice(place, seen, (name, code))
+        if not code.isdigit():
+            mistakes.append(_at(place, f"`{code}` is not an RxCUI"))
+        elif vocabulary is not None:
+            mistakes += [_at(place, says) for says in _wrong_ingredient(ingredient, RxCUI(code), vocabulary)]
+        if vocabulary is not None and name not in classes and vocabulary.ingredient(name) is not None:
+            mistakes.append(_at(place, f"`{name}` is a medicine itself; a class needs a name of its own"))
+        classes[name].add(RxCUI(code))
     return {name: frozenset(members) for name, members in classes.items()}
+
+
+def _wrong_ingredient(name: str, code: RxCUI, vocabulary: Vocabulary) -> Iterator[str]:
+    """Whether name and code of a row mean different medicines; the code alone decides later, so both must fit."""
+    known = vocabulary.ingredient(name)
+    if known == code:
+        return
+    if known is not None:
+        yield f"the RxCUI of `{name}` is {known}, not {code}{_what_it_is(code, vocabulary)}"
+    else:
+        near = did_you_mean(name, vocabulary.ingredient_names(), NEAR_NAMES)
+        yield f"`{name}` is not an ingredient in RxNorm{near or _what_it_is(code, vocabulary)}"
+
+
+def _what_it_is(code: RxCUI, vocabulary: Vocabulary) -> str:
+    product = vocabulary.product(code)
+    return "" if product is None else f"; {code} is `{product.name}`"
+
+
+def _twice(place: Mistake, seen: set[tuple[str, ...]], row: tuple[str, ...]) -> list[Mistake]:
+    """The mistake that a row stands in a list already; remembers it."""
+    if row in seen:
+        return [_at(place, "this row stands in the list twice")]
+    seen.add(row)
+    return []

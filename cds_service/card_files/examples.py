@@ -31,7 +31,7 @@ from cds_service.rules.conditions import SYSTEMIC
 from cds_service.rules.evaluate import Finding, find
 
 TODAY: Final = date(2026, 6, 15)
-USUAL: Final = {"age": 30, "sex": "male"}  # of an example that does not say: no risk factor of its own
+USUAL: Final = {"age": 30, "sex": "male", "in": "us"}  # of an example that does not say: no risk factor of its own
 USUAL_DOSE: Final = Decimal(30)
 NORMAL: Final = Decimal("0.5")  # times the upper limit
 USUAL_START_DAYS: Final = 100
@@ -58,15 +58,19 @@ class Outcome:
             return cls("not checked")
         return cls("shown", str(finding.indicator))
 
+    def meets(self, example: Said) -> bool:
+        """Whether an example expects this; one that names no indicator expects any."""
+        return self.expect == example["expect"] and example.get("indicator") in {None, self.indicator}
+
 
 def failures(card: Card, source: Source, names: Names) -> list[Mistake]:
     """The examples of a card that do not come out as they say."""
     data: Any = source.data
     found = []
     for index, example in enumerate(data["examples"]):
-        outcome = Outcome.of(find(card.rule, situation(example, names)))
+        outcome = Outcome.of(find(card.rule_in(country(example)), situation(example, names)))
         indicator = example.get("indicator")
-        if outcome.expect != example["expect"] or (indicator and outcome.indicator != indicator):
+        if not outcome.meets(example):
             wanted = f"{example['expect']} as {indicator}" if indicator else example["expect"]
             came = f"{outcome.expect} as {outcome.indicator}" if outcome.indicator else outcome.expect
             says = f"example `{example['case']}` should be {wanted}, but is {came}"
@@ -74,25 +78,48 @@ def failures(card: Card, source: Source, names: Names) -> list[Mistake]:
     expected = {example["expect"] for example in data["examples"]}
     missing = [word for word in ("shown", "silent", "not checked") if word not in expected]
     if missing:
-        found.append(Mistake(source.file, source.line(("examples",)), f"no example is {' or '.join(missing)}"))
+        says = f"no example is {' or '.join(f'`{word}`' for word in missing)}"
+        if "not checked" in missing:
+            says += f"; add an example with `expect: not checked`, e.g. `not_supplied: [{_worth_missing(card)}]`"
+        found.append(Mistake(source.file, source.line(("examples",)), says))
     return found
+
+
+def country(example: Said) -> str:
+    """Whose limits an example is judged by, whatever the service is set to."""
+    return str(example.get("in", USUAL["in"]))
+
+
+def _worth_missing(card: Card) -> str:
+    """A part of the record without which the card can hardly decide."""
+    return next((key for key in ("medications", "results", "conditions") if key in card.needs), "patient")
 
 
 def situation(example: Said, names: Names) -> Situation:
     """The situation that an example describes; what it does not mention is known to be absent."""
     absent = frozenset(example.get("not_supplied", ()))
-    orders = [_medication(said, State.ORDERED, names, f"draft-{at}") for at, said in enumerate(example.get("ordering", ()))]
-    stops = [_medication(said, State.STOPPING, names, f"stop-{at}") for at, said in enumerate(example.get("stopping", ()))]
-    record = [_medication(said, State.RUNNING, names, f"record-{at}") for at, said in enumerate(example.get("taking", ()))]
+    orders = [
+        _medication(said, State.ORDERED, names, f"draft-{at}") for at, said in enumerate(example.get("ordering", ()))
+    ]
+    stops = [
+        _medication(said, State.STOPPING, names, f"stop-{at}") for at, said in enumerate(example.get("stopping", ()))
+    ]
+    record = [
+        _medication(said, State.RUNNING, names, f"record-{at}") for at, said in enumerate(example.get("taking", ()))
+    ]
     results = [one for at, said in enumerate(example.get("results", ())) for one in _results(said, names, at)]
     return Situation(
         today=TODAY,
         hook=example.get("hook", "order-sign"),
         orders=Listing((*orders, *stops)),
-        medications=_listing(record, absent & {"medications", "statements"}),
+        medications=_medications(record, absent & {"medications", "statements"}),
         results=_listing(results, absent & {"results"}),
-        problems=_listing([_problem(said, at) for at, said in enumerate(example.get("conditions", ()))], absent & {"conditions"}),
-        lab_orders=_listing([_lab_order(said, names, at) for at, said in enumerate(example.get("pending", ()))], absent & {"orders"}),
+        problems=_listing(
+            [_problem(said, at) for at, said in enumerate(example.get("conditions", ()))], absent & {"conditions"}
+        ),
+        lab_orders=_listing(
+            [_lab_order(said, names, at) for at, said in enumerate(example.get("pending", ()))], absent & {"orders"}
+        ),
         patient=_patient(example, absent),
     )
 
@@ -101,6 +128,12 @@ def _listing(items: Iterable[Any], absent: frozenset[str]) -> Listing[Any]:
     if absent:
         return Listing((), tuple(Gap(key, Why.NOT_SUPPLIED) for key in sorted(absent)))
     return Listing(tuple(items))
+
+
+def _medications(record: Iterable[Medication], absent: frozenset[str]) -> Listing[Medication]:
+    """What an example says is taken stands in the orders; without the statements alone, these are still there."""
+    gaps = _listing((), absent).gaps
+    return Listing(() if "medications" in absent else tuple(record), gaps)
 
 
 def _medication(said: str | Said, state: State, names: Names, logical_id: str) -> Medication:
@@ -181,18 +214,25 @@ def _problem(said: str | Said, at: int) -> Problem:
     facts: Said = {"condition": said} if isinstance(said, str) else said
     name = ProblemName(facts["condition"])
     recorded = Day.on(TODAY - timedelta(days=facts["days_ago"])) if "days_ago" in facts else None
-    return Problem(Ref(f"Condition/{at}"), frozenset({name}), "", recorded, provisional=facts.get("provisional") == "yes")
+    return Problem(
+        Ref(f"Condition/{at}"), frozenset({name}), "", recorded, provisional=facts.get("provisional") == "yes"
+    )
 
 
-def _lab_order(said: str, names: Names, at: int) -> LabOrder:
-    return LabOrder(Ref(f"ServiceRequest/{at}"), frozenset(names.tests(said).names), Day.on(TODAY - timedelta(days=1)))
+def _lab_order(said: str | Said, names: Names, at: int) -> LabOrder:
+    facts: Said = {"test": said} if isinstance(said, str) else said
+    ordered = Day.on(TODAY - timedelta(days=facts.get("days_ago", 1)))
+    return LabOrder(Ref(f"ServiceRequest/{at}"), frozenset(names.tests(facts["test"]).names), ordered)
 
 
 def _patient(example: Said, absent: frozenset[str]) -> Patient:
     if "patient" in absent:
         return Patient(Ref("Patient/example"), gaps=(Gap("patient", Why.NOT_SUPPLIED),))
-    age = int(example.get("age", USUAL["age"]))
-    return Patient(Ref("Patient/example"), example.get("sex", USUAL["sex"]), Day.on(TODAY.replace(year=TODAY.year - age)))
+    born = Day.on(TODAY.replace(year=TODAY.year - int(example.get("age", USUAL["age"]))))
+    sex = example.get("sex", USUAL["sex"])
+    if sex == "unknown":
+        return Patient(Ref("Patient/example"), None, born, (Gap("patient", Why.NO_SEX),))
+    return Patient(Ref("Patient/example"), sex, born)
 
 
 def library_failures(library: Library, sources: Mapping[str, Source]) -> list[Mistake]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -18,12 +19,14 @@ from typing import Any, Final, TypeAlias
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
-from cds_service.card_files.mistakes import BrokenLibrary, Mistake, did_you_mean
+from cds_service.card_files.mistakes import NEAR, BrokenLibrary, Mistake, did_you_mean
 from cds_service.card_files.yaml_source import Place, Source
 
 SCHEMA_FILE: Final = "card.schema.json"
 MOST_LISTED: Final = 8  # so many allowed words are listed beside the nearest one
 MOST_READ: Final = 16  # and so many, when none is near
+MOST_NEAR: Final = 3  # conditions that may have been meant
+CONDITIONS_PAGE: Final = "docs/reference/conditions.md"
 LONGEST_QUOTED: Final = 60  # characters of the author's own words in a message
 
 Schema: TypeAlias = Mapping[str, Any]
@@ -159,8 +162,11 @@ class _Words:
         owners = [_name(branch) for branch in branches if word in branch["properties"]]
         if owners:
             return place, f"`{word}` needs beside it one of {_listed(owners)}"
-        what = "a condition" if self.conditions.issuperset(names) else "known here"
-        return place, f"`{word}` is not {what}{_nearest(word, names)}"
+        if self.conditions.issuperset(names):
+            near = get_close_matches(word, names, n=MOST_NEAR, cutoff=NEAR)
+            meant = f"; did you mean {_listed(near, ' or ')}?" if near else ";"
+            return place, f"`{word}` is not a condition{meant} {CONDITIONS_PAGE} explains all that there are"
+        return place, f"`{word}` is not known here{_nearest(word, names)}"
 
     def _unknown_fields(self, error: _Error) -> Iterator[Said]:
         fields: Mapping[str, Schema] = error.part["properties"]
@@ -172,6 +178,8 @@ class _Words:
         fields: Mapping[str, Schema] = error.part["properties"]
         if word in self.conditions and _name(error.part) in self.conditions:
             return "; it is a condition of its own and needs a line of its own"
+        if _SPLIT_NUMBER.match(word) and error.value[word] is None:
+            return "; a number has a decimal point, not a comma: `80.5 mg`"
         near = did_you_mean(word, [field for field in fields if field not in error.value])
         homes = [field for field, part in fields.items() if word in self.resolved(part).get("properties", ())]
         if near or homes:
@@ -188,6 +196,8 @@ def _about_value(error: _Error) -> str:
     """What is wrong with one value, and what would be right."""
     list_wanted = error.keyword == "type" and error.wanted in {"array", "object"}
     value = _called(error.place) if list_wanted else _quoted(error.value, error.place)
+    if _COMMA.search(str(error.value)) and error.keyword in {"pattern", "type", "anyOf"} and not list_wanted:
+        return f"{value} must have a decimal point, not a comma: `{_COMMA.sub(r'.', str(error.value))}`"
     if error.keyword == "pattern":
         return f"{value} {error.part['patternErrorMessage']}"
     if error.keyword in {"anyOf", "type", "const", "format", "not"} and "errorMessage" in error.part:
@@ -196,6 +206,9 @@ def _about_value(error: _Error) -> str:
 
 
 def _wrong_type(error: _Error) -> str:
+    if error.wanted == "string" and isinstance(error.value, Mapping) and set(error.value) <= {"us", "uk"}:
+        where = f"{_called(error.place)} cannot differ by country"
+        return f"{where}, only a limit can; {{limit}} in a text prints the limit of the daily dose that applies"
     if error.wanted == "string" and isinstance(error.value, Mapping):
         return f"{_called(error.place)} must be a text; one that begins with `{{` must stand in quotes"
     if error.wanted == "string" and not isinstance(error.value, list):
@@ -229,6 +242,8 @@ _SAYINGS: Final[Mapping[str, Callable[[_Error], str]]] = {
     "minimum": lambda error: f"{_quoted(error.value, error.place)} must be {error.wanted} or more",
     "maximum": lambda error: f"{_quoted(error.value, error.place)} must be {error.wanted} or less",
 }
+_COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
+_SPLIT_NUMBER: Final = re.compile(r"\d+( ?\w+)?$")  # what `{dose: 80,5 mg}` leaves behind its comma
 _A_WORD: Final = re.compile(r"[\w-]+")
 _KINDS: Final = {
     "string": "a text",

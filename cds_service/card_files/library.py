@@ -78,7 +78,9 @@ def interests(cards: Iterable[Card], codelists: Codelists) -> Interests:
     """What these cards ask of the record."""
     chosen = tuple(cards)
     conditions = [condition for card in chosen for condition in all_conditions(card)]
-    ingredients = frozenset(i for condition in conditions for medicine in medicines(condition) for i in medicine.ingredients)
+    ingredients = frozenset(
+        i for condition in conditions for medicine in medicines(condition) for i in medicine.ingredients
+    )
     tests = frozenset(name for condition in conditions for name in tests_of(condition))
     tests |= frozenset(name for card in chosen for name in card.tests)
     return Interests(
@@ -187,5 +189,3 @@ def _ingredients(named: Iterable[c.Medicine]) -> frozenset[RxCUI]:
 def _asks_about_replacement(card: Card) -> bool:
     endings = (condition for condition in all_conditions(card) if isinstance(condition, c.Ending))
     return any(c.EndedBy.REPLACEMENT in ending.by for ending in endings)
-
-

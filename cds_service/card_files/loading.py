@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from cds_service.card_files.cards import Card, Claim, Show, Status, Suggest
 from cds_service.card_files.codelists import read_codelists
+from cds_service.card_files.example_names import mistakes_in_examples
 from cds_service.card_files.form import mistakes_of_form, read_schema
 from cds_service.card_files.library import Library, flat, needs, triggers
 from cds_service.card_files.mistakes import BrokenLibrary, Mistake, did_you_mean
@@ -38,30 +39,34 @@ def load_library(folder: Path, vocabulary: Vocabulary, jurisdiction: str = "us")
     Raises:
         BrokenLibrary: with every mistake of every file, each with file and line.
     """
-    names = Names(read_codelists(folder / "codelists"), vocabulary)
+    names = Names(read_codelists(folder / "codelists", vocabulary), vocabulary)
     schema = read_schema(folder)
-    mistakes: list[Mistake] = []
+    mistakes = _wrongly_named(folder)
+    half_read = False
     cards: dict[str, Card] = {}
     sources: dict[str, Source] = {}
-    for path in sorted(folder.glob("*.yaml")):
+    paths = sorted(folder.glob("*.yaml"))
+    there = {path.stem for path in paths}  # a card with mistakes of its own is there, too
+    for path in paths:
         try:
             source = read_source(path)
             card = read_card(source, names, schema, jurisdiction)
         except BrokenLibrary as broken:
             mistakes += broken.mistakes
+            half_read |= broken.half_read
             continue
         if card.id != path.stem:
             mistakes.append(_at(source, ("id",), f"`{card.id}` must be the file's name, `{path.stem}`"))
         cards[card.id] = card
         sources[card.id] = source
     for card in cards.values():
-        for other in sorted(card.rule.supersedes - cards.keys()):
-            says = f"`{other}` is not a card{did_you_mean(other, cards)}"
+        for other in sorted(card.rule.supersedes - there):
+            says = f"`{other}` is not a card{did_you_mean(other, there)}"
             mistakes.append(_at(sources[card.id], ("supersedes",), says))
     if not cards and not mistakes:
         mistakes.append(Mistake(folder.name, 1, "no card files here"))
     if mistakes:
-        raise BrokenLibrary(mistakes)
+        raise BrokenLibrary(mistakes, half_read=half_read)
     return Library(cards, names.codelists, vocabulary, names.codelists.classes.get("antispastic", frozenset()))
 
 
@@ -73,8 +78,24 @@ def read_card(source: Source, names: Names, schema: Mapping[str, Any], jurisdict
     """
     mistakes = mistakes_of_form(source, schema)
     if mistakes:
-        raise BrokenLibrary(mistakes)
-    return _Reader(source, names, jurisdiction).card()
+        raise BrokenLibrary(mistakes, half_read=True)
+    readers = {country: _Reader(source, names, country) for country in JURISDICTIONS}
+    wrong = [mistake for reader in readers.values() for mistake in reader.mistakes]
+    wrong += mistakes_in_examples(source, names)
+    if wrong:
+        raise BrokenLibrary(wrong)
+    rules = {country: reader.rule for country, reader in readers.items()}
+    return readers[jurisdiction].card(rules if differs(source.data) else {})
+
+
+def _wrongly_named(folder: Path) -> list[Mistake]:
+    """Files that their author takes for card files, and nobody would read."""
+    return [
+        Mistake(
+            f"{folder.name}/{path.name}", 1, f"rename it to `{path.stem}.yaml`: only files ending in .yaml are read"
+        )
+        for path in sorted(folder.glob("*.yml"))
+    ]
 
 
 def _at(source: Source, path: tuple[str | int, ...], says: str) -> Mistake:
@@ -89,39 +110,44 @@ class _Reader:
         self.names = names
         self.data: Mapping[str, Any] = for_jurisdiction(source.data, jurisdiction)
         self.mistakes: list[Mistake] = []
-
-    def card(self) -> Card:
         data = self.data
-        rule = self._rule()
-        shows = tuple(self._show(index, tier) for index, tier in enumerate(data.get("tiers", [{}])))
-        factor_words = tuple(factor["says"] for factor in data.get("factors", ()))
-        named = self._try(("tests",), partial(self.names.tests, data["tests"])) if "tests" in data else None
-        needed = needs(self._everything(rule), lowered_on_renewal=rule.lowered_on_renewal)
-        trigger = triggers(rule.when)
-        hooks = frozenset(data["hooks"])
-        if not trigger and not self.mistakes:
-            self._mistake(("when",), "nothing here names a medicine, so the card can never know when to speak")
-        if factor_words and not any("factors" in words_in(show.detail) for show in shows):
-            self._mistake(("factors",), "no detail says {factors}, so these are never shown")
+        self.rule = self._rule()
+        self.shows = tuple(self._show(index, tier) for index, tier in enumerate(data.get("tiers", [{}])))
+        self.factor_words = tuple(factor["says"] for factor in data.get("factors", ()))
+        self.tests = self._try(("tests",), partial(names.tests, data["tests"])) if "tests" in data else None
+        self._check_the_whole()
+
+    def _check_the_whole(self) -> None:
+        for at, words in enumerate(self.factor_words):
+            self._check_words(("factors", at, "says"), words)
         if self.mistakes:
-            raise BrokenLibrary(self.mistakes)
+            return  # what is missing may be what is misspelt
+        if not triggers(self.rule.when):
+            self._mistake(("when",), "nothing here names a medicine, so the card can never know when to speak")
+        if self.factor_words and not any("factors" in words_in(show.detail) for show in self.shows):
+            self._mistake(("factors",), "no detail says {factors}, so these are never shown")
+
+    def card(self, rules: Mapping[str, Rule]) -> Card:
+        """The card, once there are no mistakes."""
+        data, rule = self.data, self.rule
         return Card(
             rule=rule,
+            rules=rules,
             version=data["version"],
             status=Status(data["status"]),
             topic=data["topic"],
-            hooks=hooks,
+            hooks=frozenset(data["hooks"]),
             owner=data["owner"],
             reviewed=_reviewed(data["reviewed"]),
             checks=data["checks"],
-            shows=shows,
-            factor_words=factor_words,
-            tests=frozenset(named.names) if named else frozenset(),
+            shows=self.shows,
+            factor_words=self.factor_words,
+            tests=frozenset(self.tests.names) if self.tests else frozenset(),
             because=tuple(_claim(claim) for claim in data["because"]),
             override_reasons=tuple(data["show"].get("override_reasons", ())),
             not_covered=tuple(data["not_covered"]),
-            triggers=trigger,
-            needs=needed,
+            triggers=triggers(rule.when),
+            needs=needs(self._everything(rule), lowered_on_renewal=rule.lowered_on_renewal),
             file=self.source.file,
         )
 
@@ -228,8 +254,15 @@ def for_jurisdiction(said: Any, jurisdiction: str) -> Any:  # noqa: ANN401 (any 
     return said
 
 
+def differs(said: object) -> bool:
+    """Whether something in a card file has different limits for different countries."""
+    if isinstance(said, Mapping):
+        return bool(said and set(said) <= set(JURISDICTIONS)) or any(map(differs, said.values()))
+    return isinstance(said, list) and any(map(differs, said))
+
+
 def _reviewed(said: str | Mapping[str, Any]) -> str | None:
-    """"2026-05-04 by A. Hepatologist", or None when it was never reviewed."""
+    """Such as `2026-05-04 by A. Hepatologist`; None when it was never reviewed."""
     if isinstance(said, str):
         return None
     on = said["on"]
@@ -238,5 +271,3 @@ def _reviewed(said: str | Mapping[str, Any]) -> str | None:
 
 def _claim(said: Mapping[str, Any]) -> Claim:
     return Claim(said["says"], said["source"], said.get("url"), said["confirmed"] == "yes", said.get("fact"))
-
-

@@ -197,17 +197,24 @@ def card_file_page(schema: Schema) -> str:
         str(schema["description"]),
         _fields(schema, schema),
     ]
-    for name in ("tier", "show", "factor", "claim", "example", "example-medicine-details", "example-result"):
+    for name in (*_PARTS, *_PARTS_OF_EXAMPLES):
         part = schema["$defs"][name]
         blocks += [f"## {_capital(part['title'])}", part.get("description", ""), _fields(part, schema)]
     blocks += ["## Suggestions"]
     for branch in schema["$defs"]["suggestion"]["anyOf"]:
         part = resolved(branch, schema)
         blocks += [f"- {_code(part['examples'][0])}: {part['description']}"]
+    buttons = schema["$defs"]["suggest-order"]
+    common = {name: buttons["properties"][name] for name in ("label", "recommended")}
+    blocks += ["Each of them also has:", _fields({**buttons, "properties": common}, schema)]
     for name in ("hook", "indicator", "override-reason"):
         part = schema["$defs"][name]
         blocks += [f"## {_capital(part['title'])}s", part["description"], _choices(part)]
     return _page(blocks)
+
+
+_PARTS: Final = ("tier", "show", "factor", "claim")
+_PARTS_OF_EXAMPLES: Final = ("example", "example-medicine-details", "example-result", "example-condition")
 
 
 def conditions_page(schema: Schema) -> str:
@@ -224,7 +231,7 @@ def conditions_page(schema: Schema) -> str:
         blocks += [f"## `{part['required'][0]}`: {part['title']}", part["description"]]
         blocks += [f"```yaml\n{examples}\n```", _fields(part, schema)]
     blocks += ["# How names and amounts are written"]
-    for name in ("medicine-name", "route", "tests", "problem", *_AMOUNTS):
+    for name in ("medicine-name", "medicine-names", "route", "tests", "problem", *_AMOUNTS):
         part = schema["$defs"][name]
         blocks += [f"## {_capital(part['title'])}", part["description"]]
         if "enum" in part:
@@ -263,9 +270,17 @@ def _explained(inner: Schema, part: Schema, schema: Schema) -> str:
     general = str(definition.get("description", ""))
     own = str(inner.get("description", general))
     says = general if own == part.get("description") else own  # the field that names a condition explains all of it
-    if "enum" in definition and len(definition["enum"]) <= (MOST_READ if "enum" in inner else MOST_LISTED):
+    words = inner.get("items", inner)
+    if "enumDescriptions" in words:  # explained nowhere else
+        says += " " + _meanings(words)
+    elif "enum" in definition and len(definition["enum"]) <= (MOST_READ if "enum" in inner else MOST_LISTED):
         says += f" One of {', '.join(f'`{word}`' for word in definition['enum'])}."
     return says.strip()
+
+
+def _meanings(part: Schema) -> str:
+    pairs = zip(part["enum"], part["enumDescriptions"], strict=True)
+    return " ".join(f"`{word}`: {meaning[:1].lower()}{meaning[1:]}" for word, meaning in pairs)
 
 
 def _choices(part: Schema) -> str:

@@ -27,11 +27,12 @@ def sentence(line: Line) -> str:
     raise KeyError(next(iter(line), ""))
 
 
-def medicine(said: str | Line, route: str | None = None) -> str:
-    """A medicine with its route: "oral dantrolene"."""
+def medicine(said: str | Sequence[str] | Line, route: str | None = None) -> str:
+    """A medicine, or any of several, with its route: "oral dantrolene", "opioid or benzodiazepine"."""
     if isinstance(said, Mapping):
         return medicine(said["of"], said.get("route"))
-    return f"{route} {said}" if route else said
+    name = said if isinstance(said, str) else listed(said, "or")
+    return f"{route} {name}" if route else name
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
@@ -163,8 +164,9 @@ def case(example: Line) -> str:
     if "conditions" in example:
         given.append("on the problem list: " + ", ".join(_case_problem(said) for said in example["conditions"]))
     if "pending" in example:
-        given.append(f"tests ordered, without a result yet: {', '.join(example['pending'])}")
+        given.append("tests ordered, without a result yet: " + ", ".join(map(_case_pending, example["pending"])))
     given += [f"{word} {example[word]}" for word in ("age", "sex") if word in example]
+    given += [f"by the limits of {COUNTRIES[example['in']]}"] if "in" in example else []
     if "not_supplied" in example:
         given.append(f"not supplied: {', '.join(example['not_supplied'])}")
     return "; ".join(given)
@@ -192,6 +194,12 @@ def _case_result(said: Line) -> str:
     else:
         value = " marked high" if "flagged" in said else " normal"
     return f"{said['test']}{value} {_days_ago(said['days_ago'])}"
+
+
+def _case_pending(said: str | Line) -> str:
+    if isinstance(said, str):
+        return said
+    return f"{said['test']} ({_days_ago(said['days_ago'])})" if "days_ago" in said else str(said["test"])
 
 
 def _case_problem(said: str | Line) -> str:

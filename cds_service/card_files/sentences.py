@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from cds_service.card_files.codelists import Codelists
-from cds_service.card_files.mistakes import did_you_mean
+from cds_service.card_files.mistakes import NEAR_NAMES, did_you_mean
 from cds_service.clinical.codes import ProblemName, RxCUI, TestName
 from cds_service.clinical.quantity import Bounds
 from cds_service.drugs.vocabulary import Vocabulary
@@ -29,7 +29,10 @@ AMOUNT: Final = re.compile(r"^\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>\S.*?)?\s*
 COMPARED: Final = re.compile(r"^\s*(?P<how>from|above|over|up to|below|under)\s+(?P<amount>.+)$")
 
 
-class WrongWord(Exception):  # noqa: N818 (it reads as what it is: a wrong word in a card file)
+_ADD: Final = "; a new name is added in `cards/codelists/{}` (docs/how-to/add-a-name.md)"
+
+
+class WrongWord(Exception):
     """A line of a card file says something this service does not know; the message is for its author."""
 
 
@@ -42,13 +45,15 @@ class Names:
     medicines: dict[tuple[str, str | None], c.Medicine] = field(default_factory=dict)
 
     def medicine(self, said: object, route: str | None = None) -> c.Medicine:
-        """A medicine or class by its name, or as `{of: name, route: oral}`."""
+        """A medicine or class by its name, any of a list of them, or either as `{of: ..., route: oral}`."""
         if isinstance(said, Mapping):
             return self.medicine(said["of"], said.get("route"))
-        name = str(said)
+        several = [said] if isinstance(said, str) else _list(said)
+        name = " or ".join(several)
         known = self.medicines.get((name, route))
         if known is None:
-            known = self.medicines[(name, route)] = c.Medicine(name, self._ingredients(name), route)
+            ingredients = frozenset(ingredient for one in several for ingredient in self._ingredients(one))
+            known = self.medicines[(name, route)] = c.Medicine(name, ingredients, route)
         return known
 
     def _ingredients(self, name: str) -> frozenset[RxCUI]:
@@ -56,10 +61,19 @@ class Names:
         if members is None:
             ingredient = self.vocabulary.ingredient(name)
             if ingredient is None:
-                known = {*self.codelists.classes, *self.vocabulary.ingredient_names()}
-                raise WrongWord(f"`{name}` is neither a medicine nor a class in the code lists{did_you_mean(name, known)}")
+                raise WrongWord(self._no_medicine(name))
             members = frozenset({RxCUI(ingredient)})
         return members
+
+    def _no_medicine(self, name: str) -> str:
+        product = self.vocabulary.from_text(name)
+        if product is not None and product.ingredients:
+            ingredients = [self.vocabulary.ingredient_name(one) for one in product.ingredient_list]
+            more = any(one.lower() in name.lower() for one in ingredients)  # "baclofen 10 MG Oral Tablet"
+            what = "more than an ingredient" if more else "a brand name"
+            return f"`{name}` is {what}; write the ingredient, {' or '.join(f'`{one}`' for one in ingredients)}"
+        near = did_you_mean(name, {*self.codelists.classes, *self.vocabulary.ingredient_names()}, NEAR_NAMES)
+        return f"`{name}` is neither a medicine nor a class in the code lists{near}"
 
     def tests(self, said: object) -> c.Tests:
         """One test, any of a list of tests, or every test of a panel."""
@@ -70,14 +84,18 @@ class Names:
         known = self.codelists.tests
         for name in _list(names):
             if name not in known:
-                raise WrongWord(f"`{name}` is not a test in the code lists{did_you_mean(name, [*known, *self.codelists.panels])}")
+                near = did_you_mean(name, [*known, *self.codelists.panels])
+                message = f"`{name}` is not a test in the code lists{near or _ADD.format('tests.csv')}"
+                raise WrongWord(message)
         return c.Tests(tuple(sorted(TestName(name) for name in _list(names))), every=False)
 
     def problem(self, said: object) -> ProblemName:
         """A condition by its name."""
         known = self.codelists.problem_labels
         if said not in known:
-            raise WrongWord(f"`{said}` is not a condition in the code lists{did_you_mean(str(said), known)}")
+            near = did_you_mean(str(said), known)
+            message = f"`{said}` is not a condition in the code lists{near}{_ADD.format('conditions.csv')}"
+            raise WrongWord(message)
         return ProblemName(str(said))
 
 
@@ -86,7 +104,7 @@ def _list(said: object) -> Sequence[str]:
 
 
 def days(said: str) -> int:
-    """"90 days", "6 weeks", "6 months" as whole days."""
+    """A text such as "90 days", "6 weeks" or "6 months" as whole days."""
     return round(_days(said))
 
 
@@ -94,28 +112,32 @@ def _days(said: str) -> Decimal:
     number, unit = _amount(said)
     per = DAYS_IN.get(unit.rstrip("s"))
     if per is None:
-        raise WrongWord(f"`{said}` must be a number of days, weeks, months or years")
+        message = f"`{said}` must be a number of days, weeks, months or years"
+        raise WrongWord(message)
     return Decimal(round(number * per))
 
 
 def _milligrams(said: str) -> Decimal:
     number, unit = _amount(said)
     if unit != "mg":
-        raise WrongWord(f"`{said}` must be a number of mg (per day)")
+        message = f"`{said}` must be a number of mg (per day)"
+        raise WrongWord(message)
     return number
 
 
 def _years(said: str) -> Decimal:
     number, unit = _amount(said)
     if unit.rstrip("s") != "year":
-        raise WrongWord(f"`{said}` must be a number of years")
+        message = f"`{said}` must be a number of years"
+        raise WrongWord(message)
     return number
 
 
 def _amount(said: object) -> tuple[Decimal, str]:
     match = AMOUNT.match(str(said))
     if match is None:
-        raise WrongWord(f"`{said}` must be a number with its unit")
+        message = f"`{said}` must be a number with its unit"
+        raise WrongWord(message)
     return Decimal(match["number"]), match["unit"] or ""
 
 
@@ -128,7 +150,8 @@ def bounds_in_words(said: str, read: Callable[[str], Decimal]) -> Bounds:
     """The bounds in words such as "over 35 years"."""
     match = COMPARED.match(str(said))
     if match is None:
-        raise WrongWord(f"`{said}` must begin with from, over, above, under, below or up to")
+        message = f"`{said}` must begin with from, over, above, under, below or up to"
+        raise WrongWord(message)
     return _bounds({match["how"]: match["amount"]}, read)
 
 
@@ -139,10 +162,24 @@ def _bounds(said: Mapping[str, str], read: Callable[[str], Decimal]) -> Bounds:
         ends[end] = read(amount)
         ends[f"{end}_included"] = included
     if not ends:
-        raise WrongWord("needs one of `from`, `above`, `below`, `up_to`")
-    if len({word for word in said}) != len({COMPARISONS[word][0] for word in said}):
-        raise WrongWord("says the same end of the range twice")
-    return Bounds(**ends)
+        message = "needs one of `from`, `above`, `below`, `up_to`"
+        raise WrongWord(message)
+    if len(said) != len({COMPARISONS[word][0] for word in said}):
+        message = "says the same end of the range twice"
+        raise WrongWord(message)
+    found = Bounds(**ends)
+    if _empty(found):
+        message = f"{' and '.join(f'`{word} {amount}`' for word, amount in said.items())} leave nothing between them"
+        raise WrongWord(message)
+    return found
+
+
+def _empty(range_: Bounds) -> bool:
+    if range_.low is None or range_.high is None:
+        return False
+    return range_.low > range_.high or (
+        range_.low == range_.high and not (range_.low_included and range_.high_included)
+    )
 
 
 def condition(line: Line, names: Names) -> c.Condition:
@@ -154,7 +191,9 @@ def condition(line: Line, names: Names) -> c.Condition:
     for word, build in SENTENCES.items():
         if word in line:
             return build(line, names)
-    raise WrongWord(f"`{next(iter(line), '')}` is not a condition{did_you_mean(str(next(iter(line), '')), SENTENCES)}")
+    word = next(iter(line), "")
+    message = f"`{word}` is not a condition{did_you_mean(word, SENTENCES)}"
+    raise WrongWord(message)
 
 
 def _medicine(line: Line, word: str, names: Names) -> c.Medicine:
@@ -179,7 +218,9 @@ def _ending(line: Line, names: Names) -> c.Condition:
 def _course_for(line: Line, names: Names) -> c.Condition:
     or_days = days(line["or_at_most"]) if "or_at_most" in line else None
     without = names.problem(line["without"]) if "without" in line else None
-    return c.CourseFor(names.problem(line["course_for"]), names.medicine(line["of"], line.get("route")), or_days, without)
+    return c.CourseFor(
+        names.problem(line["course_for"]), names.medicine(line["of"], line.get("route")), or_days, without
+    )
 
 
 def _result(line: Line, names: Names) -> c.Condition:
@@ -199,7 +240,8 @@ def _newest(line: Line, names: Names) -> c.Condition:
     def read(amount: str) -> Decimal:
         number, unit = _amount(amount)
         if unit != "xULN" and (in_uln or unit not in units):
-            raise WrongWord(f"`{amount}` must be in multiples of the upper limit (xULN) or in the unit of the code list")
+            message = f"`{amount}` must be in multiples of the upper limit (xULN) or in the unit of the code list"
+            raise WrongWord(message)
         return number
 
     within = days(line["within"]) if "within" in line else None
@@ -209,7 +251,8 @@ def _newest(line: Line, names: Names) -> c.Condition:
 def _uln(said: str) -> Decimal:
     number, unit = _amount(said)
     if unit != "xULN":
-        raise WrongWord(f"`{said}` must be in multiples of the upper limit (xULN)")
+        message = f"`{said}` must be in multiples of the upper limit (xULN)"
+        raise WrongWord(message)
     return number
 
 

@@ -55,9 +55,11 @@ def read_source(path: Path) -> Source:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError:
-        raise BrokenLibrary([Mistake(file, 1, "cannot be read; is there such a file?")]) from None
+        raise BrokenLibrary([Mistake(file, 1, "cannot be read; is there such a file?")], half_read=True) from None
     except UnicodeDecodeError:
-        raise BrokenLibrary([Mistake(file, 1, "is not saved as UTF-8; choose that when saving")]) from None
+        raise BrokenLibrary(
+            [Mistake(file, 1, "is not saved as UTF-8; choose that when saving")], half_read=True
+        ) from None
     return source_of(text, file)
 
 
@@ -70,18 +72,18 @@ def source_of(text: str, file: str) -> Source:
     tabs = [number for number, line in enumerate(text.splitlines(), 1) if re.match(r" *\t", line)]
     if tabs:
         says = "a tab stands at the beginning of this line; use spaces"
-        raise BrokenLibrary(Mistake(file, number, says) for number in tabs)
+        raise BrokenLibrary([Mistake(file, number, says) for number in tabs], half_read=True)
     try:
         node = YAML(typ="safe", pure=True).compose(text)
     except (MarkedYAMLError, ReaderError) as problem:
         line, says = _in_plain_words(problem, text)
-        raise BrokenLibrary([Mistake(file, line, says)]) from None
+        raise BrokenLibrary([Mistake(file, line, says)], half_read=True) from None
     if node is None:
-        raise BrokenLibrary([Mistake(file, 1, "the file is empty")])
+        raise BrokenLibrary([Mistake(file, 1, "the file is empty")], half_read=True)
     reader = _Reader()
     data = reader.value(node, ())
     if reader.mistakes:
-        raise BrokenLibrary(Mistake(file, line, says) for line, says in reader.mistakes)
+        raise BrokenLibrary([Mistake(file, line, says) for line, says in reader.mistakes], half_read=True)
     return Source(file, data, {(): _line(node), **reader.lines})
 
 
@@ -117,6 +119,7 @@ class _Reader:
                 continue
             key = str(key_node.value)
             place = (*path, key)
+            self._look_for_traps(key_node)
             if key in found:
                 says = f"`{key}` stands here a second time; the first is on line {self.lines[place]}"
                 self.mistakes.append((line, says))
@@ -125,7 +128,17 @@ class _Reader:
             found[key] = self.value(value_node, place)
         return found
 
+    def _look_for_traps(self, node: Node) -> None:
+        """What a word processor puts in, and nobody sees; inside quotes and after `|` it does no harm."""
+        if not isinstance(node, ScalarNode) or node.style:
+            return
+        if _ODD_SPACE.search(node.value):
+            self.mistakes.append((_line(node), _SPACE_SAYS))
+        elif node.value[:1] in _CURLY:
+            self.mistakes.append((_line(node), _CURLY_SAYS))
+
     def _scalar(self, node: Node) -> object:
+        self._look_for_traps(node)
         text = str(node.value)
         match str(node.tag).removeprefix(_TAGS):
             case "null":
@@ -141,6 +154,13 @@ class _Reader:
             case tag:
                 self.mistakes.append((_line(node), f"a text that begins with `{tag}` must stand in quotes"))
                 return text
+
+
+_CURLY: Final = tuple("\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\u00ab\u00bb")
+_CURLY_SAYS: Final = 'curly quotes begin here, as word processors write them; use straight ones: "..."'
+_ODD_SPACE: Final = re.compile("[\u00a0\u2007\u202f]")
+_ODD_SEPARATOR: Final = re.compile("(?:^ *|[:-] *)[\u00a0\u2007\u202f]")  # where an ordinary space was meant
+_SPACE_SAYS: Final = "a non-breaking space hides in this line, perhaps pasted; replace it by an ordinary space"
 
 
 def _line(node: Node) -> int:
@@ -192,6 +212,9 @@ def _explanations(problem: MarkedYAMLError, lines: list[str]) -> Iterator[tuple[
     at = min(int(problem.problem_mark.line), len(lines) - 1) if problem.problem_mark else 0
     column = int(problem.problem_mark.column) if problem.problem_mark else 0
 
+    yield from ((number, _SPACE_SAYS) for number, line in enumerate(lines[: at + 1], 1) if _ODD_SEPARATOR.search(line))
+    if re.search(rf"(?:^|[:,\[{{-])\s*[{''.join(_CURLY)}]", lines[at]):
+        yield at + 1, _CURLY_SAYS
     if "another document" in says:
         yield at + 1, "`---` begins a second card here; one file holds one card"
     yield from _open_quotes(lines[: at + 1])
@@ -203,12 +226,21 @@ def _explanations(problem: MarkedYAMLError, lines: list[str]) -> Iterator[tuple[
     if "mapping values" in says or "could not find expected" in says:
         yield from _about_a_colon(lines, at, column)
     if "flow" in str(problem.context) and problem.context_mark:
-        begins = int(problem.context_mark.line)
-        bracket = lines[begins][int(problem.context_mark.column)]
-        yield begins + 1, f"the `{bracket}` that begins here is not closed, or a comma is missing after an entry"
+        number, bracket = _last_bracket(lines, int(problem.context_mark.line), int(problem.context_mark.column))
+        yield number, f"the `{bracket}` that begins here is not closed, or a comma is missing after an entry"
     if "<block end>" in says:
         yield at + 1, _GOES_ON if re.search(r"""["'\]}]""", lines[at][:column]) else _OUT_OF_LINE
     yield at + 1, _UNCLEAR
+
+
+def _last_bracket(lines: list[str], line: int, column: int) -> tuple[int, str]:
+    """The last bracket that opens at or before a place; where the file ends with one, the place lies behind it."""
+    before = [*lines[:line], *(one[: column + 1] for one in lines[line : line + 1])]
+    for number, one in reversed(list(enumerate(before, 1))):
+        brackets = re.findall(r"[\[{]", one)
+        if brackets:
+            return number, brackets[-1]
+    return line + 1, "["
 
 
 def _open_quotes(lines: list[str]) -> Iterator[tuple[int, str]]:

@@ -1,7 +1,8 @@
 """Dates kept exactly as precise as they came, and compared as calendar days."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import Self
 
 
@@ -40,6 +41,12 @@ class Span:
 
     least: int
     most: int
+
+
+@lru_cache(maxsize=1024)
+def days_before(day: date, days: int) -> date:
+    """The day so many days before; remembered, because the cards of one day ask for the same few."""
+    return day - timedelta(days=days)
 
 
 def age_in_years(born: Day, today: date) -> Span:

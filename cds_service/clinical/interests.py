@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Final
 
 from cds_service.clinical.codes import ICD_10, ICD_10_CM, SNOMED_CT, LoincCode, ProblemName, RxCUI, TestName
 
+_READ: Final = frozenset({ICD_10_CM, ICD_10, SNOMED_CT})
 PREFETCH_KEYS = ("patient", "medications", "statements", "conditions", "results", "orders")
 
 
@@ -50,7 +52,7 @@ class ProblemCodes:
 
     def names(self, system: str, code: str) -> frozenset[ProblemName] | None:
         """Our names for a code; empty for a code we do not name; None when we do not read this code system."""
-        if system not in {ICD_10_CM, ICD_10, SNOMED_CT}:
+        if system not in _READ:
             return None
         key = (system, code)
         known = self._found.get(key)

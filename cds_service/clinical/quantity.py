@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Truth(Enum):
@@ -14,12 +14,14 @@ class Truth(Enum):
     UNKNOWN = "unknown"
 
 
+_FAILS: Final = Truth.FAILS  # a name is read in an eighth of the time of an Enum's member (Python 3.11)
 INFINITE: Final = Decimal("Infinity")
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(NamedTuple):
     """A number known to lie between `least` and `most`, both included; one exact value when they are equal.
+
+    A tuple for the sake of speed, like `Result`.
 
     A laboratory's ">1000" is `Amount(Decimal(1000), INFINITE)`. The unit is said by whoever holds the amount.
     """
@@ -50,16 +52,13 @@ class Bounds:
 
     def judge(self, least: Decimal | int, most: Decimal | int) -> Truth:
         """Whether a value between `least` and `most` lies inside: it surely does, surely does not, or may."""
-        if self._below(most) or self._above(least):
-            return Truth.FAILS
+        low, high = self.low, self.high
+        if low is not None and (most < low or (most == low and not self.low_included)):
+            return _FAILS
+        if high is not None and (least > high or (least == high and not self.high_included)):
+            return _FAILS
         return Truth.HOLDS if least == most or (self.holds(least) and self.holds(most)) else Truth.UNKNOWN
 
     def holds(self, value: Decimal | int) -> bool:
         """Whether one exact value lies inside."""
-        return not self._below(value) and not self._above(value)
-
-    def _below(self, value: Decimal | int) -> bool:
-        return self.low is not None and (value < self.low or (value == self.low and not self.low_included))
-
-    def _above(self, value: Decimal | int) -> bool:
-        return self.high is not None and (value > self.high or (value == self.high and not self.high_included))
+        return self.judge(value, value) is Truth.HOLDS

@@ -1,10 +1,10 @@
 """How much a day: from Dosage elements, as R4 and the R4-like drafts in the wild write them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 from cds_service.clinical.codes import Route
 from cds_service.clinical.model import Step
@@ -13,6 +13,9 @@ from cds_service.drugs.products import Product
 from cds_service.fhir.elements import codings, day, number, part, parts, text, words
 from cds_service.hooks.request import Resource
 
+Known = TypeVar("Known")
+
+NOTHING: Final = Decimal(0)
 DAYS_IN: Final = {
     "s": Decimal(1) / 86400,
     "min": Decimal(1) / 1440,
@@ -103,21 +106,29 @@ class Dosing:
     says_taper: bool
 
 
-def read_dosing(dosages: tuple[Resource, ...], product: Product) -> Dosing:
+def read_dosing(dosages: Sequence[Resource], product: Product) -> Dosing:
     """Read all Dosage elements of one order of a product."""
-    steps = tuple(_step(dosage, product) for dosage in dosages)
+    steps = tuple([_step(dosage, product) for dosage in dosages])
     in_turn = len(steps) > 1 and _in_turn(dosages, steps)
+    doses = _all_known([step.daily_mg for step in steps])
+    lengths = _all_known([step.days for step in steps])
     firsts = [step.first for step in steps if step.first]
-    lasts = [step.last for step in steps]
+    lasts = _all_known([step.last for step in steps])
     return Dosing(
-        daily_mg=_largest(steps) if in_turn else _together(steps),
+        daily_mg=(max(doses) if in_turn else sum(doses, NOTHING)) if doses else None,
         steps=steps,
         route=_route(dosages),
-        first=min(firsts, default=None),
-        last=max((last for last in lasts if last), default=None) if all(lasts) else None,
-        days=_days(steps, in_turn=in_turn),
+        first=min(firsts) if firsts else None,
+        last=max(lasts) if lasts else None,
+        days=(sum(lengths) if in_turn else max(lengths)) if lengths else None,
         says_taper=any(_says_taper(dosage) for dosage in dosages),
     )
+
+
+def _all_known(values: list[Known | None]) -> list[Known]:
+    """Every value; none of them when one is missing."""
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else []
 
 
 def _in_turn(dosages: Iterable[Resource], steps: tuple[Step, ...]) -> bool:
@@ -127,39 +138,23 @@ def _in_turn(dosages: Iterable[Resource], steps: tuple[Step, ...]) -> bool:
     return numbered or (all(step.dated for step in steps) and len({(step.first, step.last) for step in steps}) > 1)
 
 
-def _largest(steps: tuple[Step, ...]) -> Decimal | None:
-    doses = [step.daily_mg for step in steps]
-    known = [dose for dose in doses if dose is not None]
-    return max(known) if known and len(known) == len(doses) else None
-
-
-def _together(steps: tuple[Step, ...]) -> Decimal | None:
-    doses = [step.daily_mg for step in steps]
-    known = [dose for dose in doses if dose is not None]
-    return sum(known, Decimal(0)) if known and len(known) == len(doses) else None
-
-
-def _days(steps: tuple[Step, ...], *, in_turn: bool) -> int | None:
-    lengths = [step.days for step in steps]
-    known = [length for length in lengths if length is not None]
-    if not known or len(known) < len(lengths):
-        return None
-    return sum(known) if in_turn else max(known)
-
-
 def _step(dosage: Resource, product: Product) -> Step:
-    repeat = part(part(dosage, "timing"), "repeat")
-    period = part(repeat, "boundsPeriod")
-    first, last = day(period, "start"), day(period, "end")
-    days = _duration_days(part(repeat, "boundsDuration"))
+    timing = part(dosage, "timing")
+    repeat = part(timing, "repeat")
+    first = last = None
+    if "boundsPeriod" in repeat:
+        period = part(repeat, "boundsPeriod")
+        first, last = day(period, "start"), day(period, "end")
+    days = _duration_days(part(repeat, "boundsDuration")) if "boundsDuration" in repeat else None
     if days is None and first and last:
         days = (last.last - first.first).days + 1
+    times = times_a_day(timing)
     return Step(
-        daily_mg=_daily_mg(dosage, product),
+        daily_mg=_daily_mg(dosage, product, times),
         first=first.first if first else None,
         last=last.last if last else None,
         days=days,
-        times_a_day=times_a_day(part(dosage, "timing")),
+        times_a_day=times,
     )
 
 
@@ -169,11 +164,10 @@ def _duration_days(duration: Resource) -> int | None:
     return None if value is None or per is None else round(value * per)
 
 
-def _daily_mg(dosage: Resource, product: Product) -> Decimal | None:
+def _daily_mg(dosage: Resource, product: Product, times: Decimal | None) -> Decimal | None:
     """The largest daily amount; for doses taken when needed, the stated daily maximum if there is one."""
-    ceiling = _ceiling(part(dosage, "maxDosePerPeriod"), product)
+    ceiling = _ceiling(part(dosage, "maxDosePerPeriod"), product) if "maxDosePerPeriod" in dosage else None
     dose = _single_mg(dosage, product)
-    times = times_a_day(part(dosage, "timing"))
     if dose is None or times is None:
         return ceiling
     return dose * times if ceiling is None else min(dose * times, ceiling)
@@ -183,8 +177,7 @@ def _single_mg(dosage: Resource, product: Product) -> Decimal | None:
     """One dose: of a range its upper end. `doseQuantity` directly in the Dosage is STU3, seen in R4 drafts too."""
     rates = parts(dosage, "doseAndRate") or (dosage,)
     doses = [_dose(rate, product) for rate in rates if "doseQuantity" in rate or "doseRange" in rate]
-    known = [dose for dose in doses if dose is not None]
-    return max(known) if known and len(known) == len(doses) else None
+    return max(_all_known(doses), default=None)
 
 
 def _dose(rate: Resource, product: Product) -> Decimal | None:
@@ -219,8 +212,9 @@ def times_a_day(timing: Resource) -> Decimal | None:
     if period and period > 0 and per is not None:
         often = number(repeat, "frequencyMax") or number(repeat, "frequency") or Decimal(_listed(repeat) or 1)
         return often / (period * per)
-    if _listed(repeat):
-        return Decimal(_listed(repeat))
+    listed = _listed(repeat)
+    if listed:
+        return Decimal(listed)
     code = part(timing, "code")
     said = [code_value for _, code_value in codings(code)] + [words(code)]
     return next((TIMES_A_DAY[one.upper()] for one in said if one.upper() in TIMES_A_DAY), None)
@@ -236,6 +230,8 @@ def _route(dosages: Iterable[Resource]) -> Route | None:
     """The first route that is said in a code or in words."""
     for dosage in dosages:
         concept = part(dosage, "route")
+        if not concept:
+            continue
         for _, code in codings(concept):
             if code in ROUTE_CODES:
                 return ROUTE_CODES[code]
@@ -247,4 +243,4 @@ def _route(dosages: Iterable[Resource]) -> Route | None:
 
 def _says_taper(dosage: Resource) -> bool:
     said = f"{text(dosage, 'text')} {text(dosage, 'patientInstruction')}".casefold()
-    return any(word.startswith("taper") for word in said.split())
+    return "taper" in said and any(word.startswith("taper") for word in said.split())

@@ -1,15 +1,15 @@
 """Small typed accessors for JSON that is often not valid FHIR: wrong types read as absent, never as an error."""
 
 import re
-from collections.abc import Mapping
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
-from typing import Final, cast
+from math import isfinite
+from typing import Final
 
 from cds_service.clinical.codes import Ref
 from cds_service.clinical.days import Day
-from cds_service.hooks.request import Json, Resource
+from cds_service.hooks.request import Resource
 
 EMPTY: Final[Resource] = {}
 LONGEST_DATE: Final = 40  # characters of a dateTime; what is longer is none, and would fill the memory of dates
@@ -23,14 +23,12 @@ def part(resource: Resource, name: str) -> Resource:
     return value if isinstance(value, dict) else EMPTY
 
 
-def parts(resource: Resource, name: str) -> tuple[Resource, ...]:
+def parts(resource: Resource, name: str) -> list[Resource]:
     """The objects of a list inside; a single object where a list belongs counts as a list of one."""
     value = resource.get(name)
-    if value is None:
-        return ()
     if isinstance(value, list):
-        return tuple([item for item in value if isinstance(item, dict)])
-    return (value,) if isinstance(value, dict) else ()
+        return [item for item in value if isinstance(item, dict)]
+    return [value] if isinstance(value, dict) else []
 
 
 def text(resource: Resource, name: str) -> str:
@@ -42,23 +40,28 @@ def text(resource: Resource, name: str) -> str:
 def number(resource: Resource, name: str) -> Decimal | None:
     """A finite number inside, exactly as written; None when it is absent or no number."""
     value = resource.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        exact = Decimal(str(value))
-    except InvalidOperation:  # pragma: no cover (str of an int or float always parses)
-        return None
-    return exact if exact.is_finite() else None
+    if isinstance(value, float):
+        return Decimal(str(value)) if isfinite(value) else None
+    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def codings(concept: Resource) -> tuple[tuple[str, str], ...]:
+def codings(concept: Resource) -> list[tuple[str, str]]:
     """The (system, code) pairs of a CodeableConcept, as far as both are there."""
-    pairs = []
-    for coding in parts(concept, "coding"):
-        system, code = coding.get("system"), coding.get("code")
-        if system and code and isinstance(system, str) and isinstance(code, str):
-            pairs.append((system, code))
-    return tuple(pairs)
+    pairs: list[tuple[str, str]] = []
+    given = concept.get("coding")
+    if not given:
+        return pairs
+    for coding in given if isinstance(given, list) else (given,):
+        if isinstance(coding, dict):
+            system, code = coding.get("system"), coding.get("code")
+            if system and code and isinstance(system, str) and isinstance(code, str):
+                pairs.append((system, code))
+    return pairs
+
+
+def codes(concept: Resource) -> list[str]:
+    """The codes of a CodeableConcept whose system is fixed by FHIR: clients often leave it out."""
+    return [code for coding in parts(concept, "coding") if (code := text(coding, "code"))]
 
 
 def words(concept: Resource) -> str:
@@ -111,12 +114,14 @@ def relative(said: str) -> str:
     return "/".join(pieces[-2:])
 
 
-def ref_of(resource: Resource, otherwise: str) -> Ref:
-    """The resource's own "Type/id"; `otherwise` when it has no id."""
-    kind, logical_id = text(resource, "resourceType"), text(resource, "id")
-    return Ref(f"{kind}/{logical_id}" if kind and logical_id else otherwise)
+def ref_of(resource: Resource, otherwise: str, position: int | None = None) -> Ref:
+    """The resource's own "Type/id"; where it stands, as "results 3" or "results", when it has no id."""
+    kind, logical_id = resource.get("resourceType"), resource.get("id")
+    if kind and logical_id and isinstance(kind, str) and isinstance(logical_id, str):
+        return Ref(f"{kind}/{logical_id}")
+    return place(otherwise, position)
 
 
-def as_object(value: Json) -> Resource | None:
-    """The value when it is an object."""
-    return cast("Mapping[str, Json]", value) if isinstance(value, dict) else None
+def place(name: str, position: int | None = None) -> Ref:
+    """Where something without an id stands: "results 3", or "results" when it stands there alone."""
+    return Ref(name if position is None else f"{name} {position}")

@@ -13,7 +13,9 @@ from cds_service.fhir.tapers import TaperStep, split
 
 Order = dict[str, Any]
 REQUESTERS: Final = frozenset({"Practitioner", "PractitionerRole", "Patient", "RelatedPerson"})
-LAB_CATEGORY: Final = {"coding": [{"system": "http://snomed.info/sct", "code": "108252007", "display": "Laboratory procedure"}]}
+LAB_CATEGORY: Final = {
+    "coding": [{"system": "http://snomed.info/sct", "code": "108252007", "display": "Laboratory procedure"}]
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def lab_order(panel: Panel, reason: str, about: Iterable[Ref], context: OrderCon
     return order
 
 
-def taper_order(  # noqa: PLR0913 (an order is one row of facts)
+def taper_order(  # noqa: PLR0913, PLR0917 (an order is one row of facts)
     product: Product,
     name: str,
     plan: tuple[TaperStep, ...],
@@ -115,7 +117,9 @@ def _times(often: int) -> str:
     return {1: "once a day", 2: "twice a day"}.get(often, f"{often} times a day")
 
 
-def tablets_for(plan: tuple[TaperStep, ...], times_a_day: Decimal | None, products: Iterable[Product]) -> Product | None:
+def tablets_for(
+    plan: tuple[TaperStep, ...], times_a_day: Decimal | None, products: Iterable[Product]
+) -> Product | None:
     """The strongest tablet of which whole ones make up every dose of a taper."""
     doses = [Decimal(dose) for step in plan for dose, _ in split(step.daily_mg, times_a_day)]
     fitting = [
@@ -142,5 +146,3 @@ def check_models(panels: Mapping[str, Panel], tablet: Product) -> None:
     plan = (TaperStep(70, 7), TaperStep(5, 7))
     taper = taper_order(tablet, "baclofen", plan, Decimal(3), Ref("MedicationRequest/5"), context)
     MedicationRequest.model_validate(taper)
-
-

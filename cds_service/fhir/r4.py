@@ -18,6 +18,7 @@ from cds_service.drugs.products import Product
 from cds_service.fhir.context import Reading
 from cds_service.fhir.dosage import DAYS_IN, SYSTEMIC, read_dosing
 from cds_service.fhir.elements import (
+    codes,
     codings,
     day,
     number,
@@ -32,10 +33,11 @@ from cds_service.hooks.request import Resource
 
 STOPS: Final = frozenset({"stopped", "cancelled", "completed", "ended"})
 NEVER_TAKEN: Final = frozenset({"entered-in-error", "cancelled", "draft", "not-taken"})
+TAKEN_BY_STATUS: Final = frozenset({"active", "on-hold", "intended", "unknown"})  # what nobody can tell counts as taken
 NO_ORDER: Final = frozenset({"option", "proposal", "plan"})
 FINISHED: Final = frozenset({"stopped", "completed", "ended"})
 LAPSE_DAYS: Final = 30  # how long an order whose end passed still counts, one level lower (decision 9)
-RESULTS_THAT_COUNT: Final = frozenset({"final", "amended", "corrected", "appended", "preliminary"})
+NO_RESULT: Final = frozenset({"registered", "specimen-in-process", "cancelled", "entered-in-error", "unknown"})
 HIGH: Final = frozenset({"H", "HH", "HU", "A", "AA"})
 PROBLEMS_THAT_COUNT: Final = frozenset({"active", "recurrence", "relapse", ""})
 NOT_REAL: Final = frozenset({"refuted", "entered-in-error"})
@@ -48,9 +50,7 @@ def subject(resource: Resource) -> str:
     return reference(resource, "subject") or reference(resource, "patient")
 
 
-def read_draft(
-    resource: Resource, ref: Ref, reading: Reading, *, selected: bool
-) -> Medication | Gap | None:
+def read_draft(resource: Resource, ref: Ref, reading: Reading, *, selected: bool) -> Medication | Gap | None:
     """A MedicationRequest among the drafts: an order, or the stop of one."""
     product = read_medicine(resource, ref, reading)
     if product is None or isinstance(product, Gap):
@@ -69,7 +69,7 @@ def read_request(resource: Resource, ref: Ref, reading: Reading, wanted: frozens
     status = text(resource, "status")
     if status in NEVER_TAKEN or text(resource, "intent") in NO_ORDER or resource.get("doNotPerform") is True:
         return None
-    return _of_record(resource, ref, reading, wanted, finished=status in FINISHED, paused=status == "on-hold")
+    return _of_record(resource, ref, reading, wanted, status)
 
 
 def read_statement(resource: Resource, ref: Ref, reading: Reading, wanted: frozenset[RxCUI]) -> Medication | Gap | None:
@@ -77,12 +77,13 @@ def read_statement(resource: Resource, ref: Ref, reading: Reading, wanted: froze
     status = text(resource, "status")
     if status in NEVER_TAKEN:
         return None
-    return _of_record(resource, ref, reading, wanted, finished=status in FINISHED, paused=status == "on-hold")
+    return _of_record(resource, ref, reading, wanted, status)
 
 
 def _of_record(
-    resource: Resource, ref: Ref, reading: Reading, wanted: frozenset[RxCUI], *, finished: bool, paused: bool
+    resource: Resource, ref: Ref, reading: Reading, wanted: frozenset[RxCUI], status: str
 ) -> Medication | Gap | None:
+    finished = status in FINISHED
     product = read_medicine(resource, ref, reading)
     if product is None:
         return Gap(ref, Why.UNCODED)
@@ -91,11 +92,13 @@ def _of_record(
         return None if finished else product
     if wanted.isdisjoint(product.ingredients):
         return None
-    state = State.ENDED if finished else State.PAUSED if paused else State.RUNNING
+    if not finished and status not in TAKEN_BY_STATUS:
+        return Gap(ref, Why.NO_STATUS, product.name, product.ingredients)
+    state = State.ENDED if finished else State.PAUSED if status == "on-hold" else State.RUNNING
     return _medication(resource, ref, reading, product, state, frozenset(), selected=False)
 
 
-def _medication(  # noqa: PLR0913 (one medicine is one row of facts)
+def _medication(  # noqa: PLR0913, PLR0917 (one medicine is one row of facts)
     resource: Resource,
     ref: Ref,
     reading: Reading,
@@ -135,7 +138,9 @@ def _medication(  # noqa: PLR0913 (one medicine is one row of facts)
     )
 
 
-def _course(resource: Resource, started: Day | None, days: int | None, last: date | None) -> tuple[int | None, Day | None]:
+def _course(
+    resource: Resource, started: Day | None, days: int | None, last: date | None
+) -> tuple[int | None, Day | None]:
     """How many days an order lasts, and its last day: from its dosage, else from its supply."""
     if last is not None:
         return days, Day.on(last)
@@ -194,7 +199,7 @@ def read_result(
     resource: Resource, ref: Ref, reading: Reading, tests: Mapping[LoincCode, LabTest]
 ) -> tuple[Result | Gap, ...]:
     """An Observation: a result of its own, and one for each component."""
-    if text(resource, "status") not in RESULTS_THAT_COUNT:
+    if text(resource, "status") in NO_RESULT:  # a result that does not say how far it is counts
         return ()
     whole = _result(resource, resource, ref, reading, tests)
     found = () if whole is None else (whole,)
@@ -208,52 +213,59 @@ def _result(
     item: Resource, whole: Resource, ref: Ref, reading: Reading, tests: Mapping[LoincCode, LabTest]
 ) -> Result | Gap | None:
     test = None
+    in_loinc = False
     for system, code in codings(part(item, "code")):
         if system == LOINC:
-            test = tests.get(LoincCode(code)) or test
-    if test is None:
-        return None
-    concerns = frozenset({str(test.name)})
+            in_loinc = True
+            test = tests.get(LoincCode(code), test)
+    if test is None:  # another test, or one that only its laboratory can name
+        return None if in_loinc or item is not whole else Gap(ref, Why.UNCODED, words(part(item, "code")))
     taken = _taken(whole)
     if taken is None:
-        return Gap(ref, Why.NO_DATE, test.label, concerns)
-    if taken.first > reading.today + timedelta(days=1):  # one day ahead can be a matter of time zones
-        return Gap(ref, Why.FUTURE_DATE, test.label, concerns)
+        return _unread(ref, Why.NO_DATE, test)
+    if (taken.first - reading.today).days > 1:  # one day ahead can be a matter of time zones
+        return _unread(ref, Why.FUTURE_DATE, test)
     quantity = part(item, "valueQuantity")
-    value = number(quantity, "value")
-    flagged = any(code in HIGH for concept in parts(item, "interpretation") for _, code in codings(concept))
+    value, comparator = number(quantity, "value"), text(quantity, "comparator")
+    flagged = "interpretation" in item and _flagged_high(item)
     if value is None and not flagged:
-        return None if "dataAbsentReason" in item else Gap(ref, Why.NO_VALUE, test.label, concerns)
-    unit = text(quantity, "code") or text(quantity, "unit")
-    measured = None if value is None else _amount(value, text(quantity, "comparator"))
+        return None if "dataAbsentReason" in item else _unread(ref, Why.NO_VALUE, test)
+    code, written = text(quantity, "code"), text(quantity, "unit")
+    unit = code or written
+    measured = None if value is None else _amount(value, comparator)
     return Result(
         ref=ref,
-        test=TestName(test.name),
+        test=test.name,
         taken=taken,
         amount=_in_unit(measured, unit, test),
         times_uln=_times_uln(measured, unit, item, test),
         flagged_high=flagged,
-        shown=_shown(value, quantity),
+        shown="" if value is None else f"{comparator}{value.normalize():f} {written or code}".strip(),
         preliminary=text(whole, "status") == "preliminary",
     )
 
 
+def _unread(ref: Ref, why: Why, test: LabTest) -> Gap:
+    return Gap(ref, why, test.label, frozenset({str(test.name)}))
+
+
+def _flagged_high(item: Resource) -> bool:
+    return any(code in HIGH for concept in parts(item, "interpretation") for code in codes(concept))
+
+
 def _taken(resource: Resource) -> Day | None:
     """The day of the sample; a result that only says when it was issued was taken no later."""
+    taken = day(resource, "effectiveDateTime") or day(resource, "effectiveInstant")
+    if taken is not None:
+        return taken
     period = part(resource, "effectivePeriod")
-    return (
-        day(resource, "effectiveDateTime")
-        or day(resource, "effectiveInstant")
-        or day(period, "end")
-        or day(period, "start")
-        or day(resource, "issued")
-    )
+    return day(period, "end") or day(period, "start") or day(resource, "issued")
 
 
 def _amount(value: Decimal, comparator: str) -> Amount:
     if comparator.startswith(">"):
         return Amount(value, INFINITE)
-    return Amount(Decimal(0), value) if comparator.startswith("<") else Amount.exactly(value)
+    return Amount(Decimal(0), value) if comparator.startswith("<") else Amount(value, value)
 
 
 def _in_unit(measured: Amount | None, unit: str, test: LabTest) -> Amount | None:
@@ -265,18 +277,22 @@ def _times_uln(measured: Amount | None, unit: str, item: Resource, test: LabTest
     """In multiples of the one upper limit that this result was sent with; never of a default."""
     if measured is None:
         return None
-    limits = {_upper_limit(one, unit, test) for one in parts(item, "referenceRange")} - {None}
-    limit = limits.pop() if len(limits) == 1 else None
+    limit = None
+    for one in parts(item, "referenceRange"):
+        found = _upper_limit(one, unit, test)
+        if limit is not None and found is not None and found != limit:
+            return None
+        limit = limit or found
     if limit is None:
         return None
     times = measured.least / limit
-    return Amount(times, times if measured.most == measured.least else measured.most / limit)
+    return Amount(times, times if measured.most is measured.least else measured.most / limit)
 
 
 def _upper_limit(reference_range: Resource, unit: str, test: LabTest) -> Decimal | None:
     """The upper limit in the unit of the result; a limit without a unit has that of the result (FHIR R4)."""
-    kinds = codings(part(reference_range, "type"))
-    if kinds and all(code != "normal" for _, code in kinds):
+    kinds = codes(part(reference_range, "type")) if "type" in reference_range else ()
+    if kinds and "normal" not in kinds:
         return None
     high = part(reference_range, "high")
     limit = number(high, "value")
@@ -289,36 +305,35 @@ def _upper_limit(reference_range: Resource, unit: str, test: LabTest) -> Decimal
     return None if theirs is None or ours is None else limit * theirs / ours
 
 
-def _shown(value: Decimal | None, quantity: Resource) -> str:
-    if value is None:
-        return ""
-    return f"{text(quantity, 'comparator')}{value:f} {text(quantity, 'unit') or text(quantity, 'code')}".strip()
-
-
 def read_problem(resource: Resource, ref: Ref, reading: Reading) -> Problem | Gap | None:
     """A Condition that counts today; None when it does not, or is none that rules name."""
-    clinical = {code for _, code in codings(part(resource, "clinicalStatus"))} or {text(resource, "clinicalStatus")}
-    verified = {code for _, code in codings(part(resource, "verificationStatus"))} or {text(resource, "verificationStatus")}
-    abated = day(resource, "abatementDateTime")
-    if not clinical & PROBLEMS_THAT_COUNT or verified & NOT_REAL or (abated and abated.surely_before(reading.today)):
-        return None
     concept = part(resource, "code")
     found = [reading.problems.names(system, code) for system, code in codings(concept)]
-    names = frozenset(name for each in found if each for name in each)
-    if not names and all(each is None for each in found):
+    names = frozenset().union(*filter(None, found))
+    readable = any(each is not None for each in found)
+    if readable and not names:
+        return None
+    verified = _codes(resource, "verificationStatus")
+    abated = day(resource, "abatementDateTime")
+    if PROBLEMS_THAT_COUNT.isdisjoint(_codes(resource, "clinicalStatus")) or not NOT_REAL.isdisjoint(verified):
+        return None
+    if abated and abated.surely_before(reading.today):
+        return None
+    if not readable:
         named = reading.problems.named_by(words(concept))
         if named is None:
             return Gap(ref, Why.UNCODED, words(concept))
         names = frozenset({named})
-    if not names:
-        return None
     recorded = day(resource, "recordedDate") or day(resource, "onsetDateTime")
-    return Problem(ref, names, words(concept), recorded, provisional=bool(verified & PROVISIONAL))
+    return Problem(ref, names, words(concept), recorded, provisional=not PROVISIONAL.isdisjoint(verified))
 
 
-def read_lab_order(
-    resource: Resource, ref: Ref, panels: Mapping[LoincCode, frozenset[TestName]]
-) -> LabOrder | None:
+def _codes(resource: Resource, name: str) -> list[str]:
+    """The codes of a status, which some clients write as a plain string."""
+    return codes(part(resource, name)) or [text(resource, name)]
+
+
+def read_lab_order(resource: Resource, ref: Ref, panels: Mapping[LoincCode, frozenset[TestName]]) -> LabOrder | None:
     """A ServiceRequest for tests that rules name, not yet done."""
     if text(resource, "status") not in PENDING or resource.get("doNotPerform") is True:
         return None
@@ -338,5 +353,3 @@ def read_patient(resource: Resource, reading: Reading) -> Patient:
         born = None
         gaps.append(Gap("patient", Why.NO_BIRTH_DATE))
     return Patient(reading.patient, sex if sex in {"male", "female", "other"} else None, born, tuple(gaps))
-
-

@@ -1,9 +1,9 @@
 """From the JSON of a hook call to what we know: the drafts first, then of the record only what rules about them ask."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 from cds_service.clinical.codes import Ref
 from cds_service.clinical.interests import Interests, ProblemCodes
@@ -19,17 +19,25 @@ from cds_service.clinical.model import (
     Situation,
     Why,
 )
+from cds_service.drugs.products import Product
 from cds_service.drugs.vocabulary import Vocabulary
 from cds_service.fhir import r4
 from cds_service.fhir.context import Reading
-from cds_service.fhir.elements import as_object, day, part, parts, ref_of, relative, text
+from cds_service.fhir.elements import day, part, parts, place, ref_of, relative, text, words
+from cds_service.fhir.medicines import read_medicine
 from cds_service.hooks.request import HookRequest, Json, Resource
 
 Item = TypeVar("Item", bound=Evidence)
 
 # Medicines in shapes that the R4 reader does not know; as a draft each is an order nobody checked.
 OTHER_MEDICINES: Final = frozenset(
-    {"MedicationOrder", "MedicationPrescription", "MedicationStatement", "MedicationDispense", "MedicationAdministration"}
+    {
+        "MedicationOrder",
+        "MedicationPrescription",
+        "MedicationStatement",
+        "MedicationDispense",
+        "MedicationAdministration",
+    }
 )
 NEWEST_FIRST: Final = {
     "results": ("effectiveDateTime", "effectiveInstant", "issued"),
@@ -50,9 +58,7 @@ class Drafts:
 
 def start_reading(request: HookRequest, vocabulary: Vocabulary, problems: ProblemCodes, at: datetime) -> Reading:
     """The context of one call; `at` is aware, and its calendar day is today."""
-    resources = (*request.drafts, *_all_resources(request.prefetch or {}))
-    medications: dict[str, Resource] = {ref_of(one, ""): one for one in resources if one.get("resourceType") == "Medication"}
-    return Reading(at.date(), Ref(f"Patient/{request.patient_id}"), vocabulary, problems, medications)
+    return Reading(at.date(), Ref(f"Patient/{request.patient_id}"), vocabulary, problems, request)
 
 
 def read_drafts(request: HookRequest, reading: Reading) -> Drafts:
@@ -66,7 +72,7 @@ def read_drafts(request: HookRequest, reading: Reading) -> Drafts:
         if kind == "ServiceRequest":
             labs.append(resource)
         elif kind == "MedicationRequest" or kind in OTHER_MEDICINES or not kind:
-            ref = ref_of(resource, f"draft {position}")
+            ref = ref_of(resource, "draft", position)
             selected = _selected(resource, ref, request)
             found = _draft(resource, ref, reading, selected=selected)
             if isinstance(found, Gap):
@@ -92,14 +98,23 @@ def _selected_but_absent(request: HookRequest) -> list[str]:
 
 def _draft(resource: Resource, ref: Ref, reading: Reading, *, selected: bool) -> Medication | Gap | None:
     if text(resource, "resourceType") != "MedicationRequest":
-        return Gap(ref, Why.UNREADABLE) if any(key.startswith("medication") for key in resource) else None
+        return _of_other_version(resource, ref, reading)
     if _of_another(resource, reading):
         return Gap(ref, Why.OTHER_PATIENT)
     return r4.read_draft(resource, ref, reading, selected=selected)
 
 
+def _of_other_version(resource: Resource, ref: Ref, reading: Reading) -> Gap | None:
+    """An order in a shape we do not read: which medicine it names says which rules it leaves open."""
+    if not any(key.startswith("medication") for key in resource):
+        return None
+    product = read_medicine(resource, ref, reading)
+    label = words(part(resource, "medicationCodeableConcept"))
+    return Gap(ref, Why.UNREADABLE, label, product.ingredients if isinstance(product, Product) else None)
+
+
 def _of_another(resource: Resource, reading: Reading) -> bool:
-    """Whether a resource says that it is another patient's; one that does not say belongs to the patient of the call."""
+    """Whether a resource says that it is another patient's; one that does not say is of the patient of the call."""
     whose = resource.get("subject") or resource.get("patient")
     said = whose.get("reference") if isinstance(whose, dict) else None
     if not isinstance(said, str) or said == reading.patient:
@@ -109,44 +124,45 @@ def _of_another(resource: Resource, reading: Reading) -> bool:
 
 
 @dataclass(slots=True)
-class _Shelf:
+class _Shelf(Generic[Item]):
     """Collects what is read of one kind; the same resource arriving twice counts once."""
 
-    items: dict[str, Evidence] = field(default_factory=dict)
+    items: dict[str, Item] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
 
-    def put(self, key: str, found: Evidence | Gap | None) -> None:
-        if isinstance(found, Gap):
-            if found not in self.gaps:
-                self.gaps.append(found)
-        elif found is not None:
-            self.items.setdefault(key, found)
+    def put(self, name: str, found: Item) -> None:
+        self.items.setdefault(name, found)
+
+    def gap(self, found: Gap) -> None:
+        if found not in self.gaps:
+            self.gaps.append(found)
+
+    def listing(self, *, said_none: bool = False) -> Listing[Item]:
+        """What it holds."""
+        return Listing(tuple(self.items.values()), tuple(self.gaps), said_none)
 
 
-def read_situation(
-    request: HookRequest, drafts: Drafts, interests: Interests, reading: Reading
-) -> Situation:
+def read_situation(request: HookRequest, drafts: Drafts, interests: Interests, reading: Reading) -> Situation:
     """What we know of this patient for these orders, reading nothing that no rule asks about."""
     record = _Record(reading, interests)
     prefetch = request.prefetch or {}
     for key, value in prefetch.items():
         record.read(key, value)
-    for key in sorted(interests.keys):
-        if key not in prefetch:
-            record.gap(key, Gap(key, Why.NOT_SUPPLIED))
+    for key in sorted(interests.keys - prefetch.keys()):
+        record.gap(key, Gap(key, Why.NOT_SUPPLIED))
     for position, resource in enumerate(drafts.lab_resources, 1):
-        record.resource("orders", resource, f"draft test {position}")
+        record.resource("orders", resource, "draft test", position)
     for gap in drafts.context_gaps:
         record.gap("medications", gap)
     return Situation(
         today=reading.today,
         hook=request.hook,
         orders=drafts.medications,
-        medications=record.listing("medications", Medication),
-        results=record.listing("results", Result),
-        problems=record.listing("conditions", Problem),
-        lab_orders=record.listing("orders", LabOrder),
-        patient=record.patient(),
+        medications=record.medications.listing(),
+        results=record.results.listing(said_none="results" in record.said_none),
+        problems=record.problems.listing(),
+        lab_orders=record.lab_orders.listing(),
+        patient=record.who(),
     )
 
 
@@ -156,7 +172,12 @@ class _Record:
     def __init__(self, reading: Reading, interests: Interests) -> None:
         self.reading = reading
         self.interests = interests
-        self.shelves = {key: _Shelf() for key in ("medications", "results", "conditions", "orders", "patient")}
+        self.medications: _Shelf[Medication] = _Shelf()
+        self.results: _Shelf[Result] = _Shelf()
+        self.problems: _Shelf[Problem] = _Shelf()
+        self.lab_orders: _Shelf[LabOrder] = _Shelf()
+        self.patient: _Shelf[Patient] = _Shelf()
+        self.said_none: set[str] = set()
 
     def read(self, key: str, value: Json) -> None:
         """One prefetch key. Null is the client's word that there is none; other kinds of nothing are gaps.
@@ -164,97 +185,108 @@ class _Record:
         Keys we did not ask for may prove presence, never absence (decision 1): their gaps count for nothing.
         """
         if value is None:
+            self.said_none.add(key)
             return
-        bundle = as_object(value)
-        if bundle is None or _failed(bundle):
+        if not isinstance(value, dict) or _failed(value):
             self.gap(key, Gap(key, Why.FAILED))
-        elif text(bundle, "resourceType") != "Bundle":
-            self.resource(key, bundle, key)
+        elif text(value, "resourceType") != "Bundle":
+            self.resource(key, value, key)
         else:
-            self._bundle(key, bundle)
+            self._bundle(key, value)
 
     def _bundle(self, key: str, bundle: Resource) -> None:
         for position, entry in enumerate(_entries(bundle), 1):
-            place = f"{key} {position}"
-            resource = as_object(entry.get("resource")) if isinstance(entry, dict) else None
-            if resource is None or not resource.get("resourceType"):
-                self.gap(key, Gap(place, Why.UNREADABLE))
+            resource = entry.get("resource") if isinstance(entry, dict) else None
+            if isinstance(resource, dict) and resource.get("resourceType"):
+                self.resource(key, resource, key, position)
             else:
-                self.resource(key, resource, place)
+                self.gap(key, Gap(place(key, position), Why.UNREADABLE))
         if any(text(link, "relation") == "next" for link in parts(bundle, "link")):
             self.gap(key, Gap(key, Why.MORE_PAGES, before=_oldest(key, bundle)))
 
-    def resource(self, key: str, resource: Resource, place: str) -> None:
+    def resource(self, key: str, resource: Resource, where: str, position: int | None = None) -> None:
         """One resource, of whatever kind; one of another patient is never used."""
         kind = text(resource, "resourceType")
         reader = READERS.get(kind)
-        if reader is not None:
-            if _of_another(resource, self.reading):
-                self.gap(key, Gap(ref_of(resource, place), Why.OTHER_PATIENT))
-            else:
-                reader(self, resource, place)
-        elif kind == "OperationOutcome" and _failed(resource):
-            self.gap(key, Gap(key, Why.FAILED))
+        if reader is None:
+            if kind == "OperationOutcome" and _failed(resource):
+                self.gap(key, Gap(key, Why.FAILED))
+        elif _of_another(resource, self.reading):
+            self.gap(key, Gap(ref_of(resource, where, position), Why.OTHER_PATIENT))
+        else:
+            reader(self, resource, where, position)
 
     def gap(self, key: str, gap: Gap) -> None:
         """A gap of a key we asked for, on the shelf where it may hide something."""
-        shelf = "medications" if key == "statements" else key
-        if key in self.interests.keys and shelf in self.shelves:
-            self.shelves[shelf].put("", gap)
+        if key in self.interests.keys:
+            match key:
+                case "medications" | "statements":
+                    self.medications.gap(gap)
+                case "results":
+                    self.results.gap(gap)
+                case "conditions":
+                    self.problems.gap(gap)
+                case "orders":
+                    self.lab_orders.gap(gap)
+                case "patient":
+                    self.patient.gap(gap)
+                case _:
+                    pass  # no rule asks for what may be missing here
 
-    def request(self, resource: Resource, place: str) -> None:
+    def _put(self, shelf: "_Shelf[Item]", key: str, name: str, found: Item | Gap | None) -> None:
+        if isinstance(found, Gap):
+            self.gap(key, found)
+        elif found is not None:
+            shelf.put(name, found)
+
+    def request(self, resource: Resource, where: str, position: int | None) -> None:
         """A MedicationRequest; the record's copy of a draft is the draft itself, unless it runs already."""
-        if self.interests.ingredients:
-            ref = ref_of(resource, place)
-            found = r4.read_request(resource, ref, self.reading, self.interests.ingredients)
-            self.shelves["medications"].put(ref, found)
+        wanted = self.interests.ingredients
+        if wanted:
+            ref = ref_of(resource, where, position)
+            self._put(self.medications, where, ref, r4.read_request(resource, ref, self.reading, wanted))
 
-    def statement(self, resource: Resource, place: str) -> None:
+    def statement(self, resource: Resource, where: str, position: int | None) -> None:
         """A MedicationStatement; one that is based on a request in the record says nothing new."""
+        wanted = self.interests.ingredients
         based_on = {relative(text(one, "reference")) for one in parts(resource, "basedOn")}
-        if self.interests.ingredients and self.shelves["medications"].items.keys().isdisjoint(based_on):
-            ref = ref_of(resource, place)
-            found = r4.read_statement(resource, ref, self.reading, self.interests.ingredients)
-            self.shelves["medications"].put(ref, found)
+        if wanted and self.medications.items.keys().isdisjoint(based_on):
+            ref = ref_of(resource, where, position)
+            self._put(self.medications, where, ref, r4.read_statement(resource, ref, self.reading, wanted))
 
-    def observation(self, resource: Resource, place: str) -> None:
+    def observation(self, resource: Resource, where: str, position: int | None) -> None:
         """An Observation, one item for each test in it."""
-        if self.interests.tests:
-            ref = ref_of(resource, place)
-            for found in r4.read_result(resource, ref, self.reading, self.interests.tests):
-                test = found.test if isinstance(found, Result) else ""
-                self.shelves["results"].put(f"{ref} {test}", found)
+        tests = self.interests.tests
+        if tests:
+            ref = ref_of(resource, where, position)
+            for found in r4.read_result(resource, ref, self.reading, tests):
+                name = f"{ref} {found.test}" if isinstance(found, Result) else ref
+                self._put(self.results, where, name, found)
 
-    def condition(self, resource: Resource, place: str) -> None:
+    def condition(self, resource: Resource, where: str, position: int | None) -> None:
         """A Condition."""
         if "conditions" in self.interests.keys:
-            ref = ref_of(resource, place)
-            self.shelves["conditions"].put(ref, r4.read_problem(resource, ref, self.reading))
+            ref = ref_of(resource, where, position)
+            self._put(self.problems, where, ref, r4.read_problem(resource, ref, self.reading))
 
-    def lab_order(self, resource: Resource, place: str) -> None:
+    def lab_order(self, resource: Resource, where: str, position: int | None) -> None:
         """A ServiceRequest."""
-        ref = ref_of(resource, place)
-        self.shelves["orders"].put(ref, r4.read_lab_order(resource, ref, self.interests.panels))
+        ref = ref_of(resource, where, position)
+        self._put(self.lab_orders, where, ref, r4.read_lab_order(resource, ref, self.interests.panels))
 
-    def this_patient(self, resource: Resource, place: str) -> None:
+    def this_patient(self, resource: Resource, where: str, position: int | None) -> None:
         """The Patient, unless it is another one."""
         if ref_of(resource, self.reading.patient) == self.reading.patient:
-            self.shelves["patient"].put("patient", r4.read_patient(resource, self.reading))
+            self.patient.put("patient", r4.read_patient(resource, self.reading))
         else:
-            self.gap("patient", Gap(place, Why.OTHER_PATIENT))
+            self.gap("patient", Gap(place(where, position), Why.OTHER_PATIENT))
 
-    def listing(self, shelf: str, kind: type[Item]) -> Listing[Item]:
-        """What a shelf holds."""
-        found = self.shelves[shelf]
-        return Listing(tuple(item for item in found.items.values() if isinstance(item, kind)), tuple(found.gaps))
-
-    def patient(self) -> Patient:
+    def who(self) -> Patient:
         """The patient; who was not supplied has only gaps."""
-        shelf = self.shelves["patient"]
-        found = shelf.items.get("patient")
-        if isinstance(found, Patient):
+        found = self.patient.items.get("patient")
+        if found is not None:
             return found
-        gaps = tuple(shelf.gaps) or (Gap("patient", Why.NO_SEX), Gap("patient", Why.NO_BIRTH_DATE))
+        gaps = tuple(self.patient.gaps) or (Gap("patient", Why.NO_SEX), Gap("patient", Why.NO_BIRTH_DATE))
         return Patient(self.reading.patient, gaps=gaps)
 
 
@@ -287,14 +319,3 @@ def _oldest(key: str, bundle: Resource) -> date | None:
     resources = [part(entry, "resource") for entry in parts(bundle, "entry")]
     days = [found for resource in resources for name in names if (found := day(resource, name))]
     return min((one.first for one in days), default=None)
-
-
-def _all_resources(prefetch: Mapping[str, Json]) -> Iterator[Resource]:
-    for value in prefetch.values():
-        if isinstance(value, dict):
-            yield value
-            entries = value.get("entry")
-            for entry in entries if isinstance(entries, list) else ():
-                resource = entry.get("resource") if isinstance(entry, dict) else None
-                if isinstance(resource, dict):
-                    yield resource

@@ -29,7 +29,7 @@ def plan_taper(daily_mg: Decimal | None) -> tuple[TaperStep, ...]:
 
     Source: decision 26; the size of the steps is common practice (facts B-05), the two weeks facts B-04.
     """
-    if daily_mg is None or not SMALL_STEP < daily_mg:
+    if daily_mg is None or daily_mg <= SMALL_STEP:
         return ()
     levels = []
     level = _below(daily_mg)

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from cds_service.clinical.codes import ProblemName, RxCUI, TestName
 from cds_service.clinical.model import Medication
 from cds_service.clinical.quantity import Bounds, Truth
 
 SYSTEMIC = "systemic"
+_HOLDS: Final = Truth.HOLDS  # see verdict.py
+_FAILS: Final = Truth.FAILS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,9 +30,9 @@ class Medicine:
     def match(self, medication: Medication) -> Truth:
         """Whether this medication is meant; unknown when only its route is missing."""
         if self.ingredients.isdisjoint(medication.ingredients):
-            return Truth.FAILS
+            return _FAILS
         if self.route is None:
-            return Truth.HOLDS
+            return _HOLDS
         if self.route == SYSTEMIC:
             return _truth(medication.systemic)
         return _truth(None if medication.route is None else medication.route == self.route)
@@ -39,7 +41,7 @@ class Medicine:
 def _truth(answer: bool | None) -> Truth:  # noqa: FBT001 (it converts exactly that)
     if answer is None:
         return Truth.UNKNOWN
-    return Truth.HOLDS if answer else Truth.FAILS
+    return _HOLDS if answer else _FAILS
 
 
 class EndedBy(StrEnum):

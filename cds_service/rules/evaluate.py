@@ -3,18 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from cds_service.clinical.codes import Indicator
 from cds_service.clinical.days import Day
 from cds_service.clinical.model import Evidence, Gap, Medication, Situation, State, Why
 from cds_service.clinical.quantity import Truth
-from cds_service.rules.conditions import Condition, Medicine
+from cds_service.rules.conditions import Condition
 from cds_service.rules.judging import judge
-from cds_service.rules.therapy import therapy, unchanged_renewal
-from cds_service.rules.verdict import FAILS, Verdict, all_of, any_of, unknown
+from cds_service.rules.therapy import DRAFTED, series_of, unchanged_renewal
+from cds_service.rules.verdict import FAILS, HOLDS, Verdict, both, unknown
 
 Conditions: TypeAlias = tuple[Condition, ...]
+
+_HOLDS: Final = Truth.HOLDS  # see verdict.py
+_FAILS: Final = Truth.FAILS
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,31 +98,41 @@ def evaluate(rules: Iterable[Rule], situation: Situation) -> tuple[Finding, ...]
 def find(rule: Rule, situation: Situation) -> Finding | None:
     """Judge one rule; None when it surely does not hold."""
     base = _both(rule.when, rule.unless, situation, unless_may_be_open=rule.shown_if_undecided)
-    if base.truth is Truth.FAILS:
+    if base.truth is _FAILS:
         return None
     passed: list[tuple[Indicator, Gap]] = []  # gaps of tiers that could not be decided
+    undecided = False
     for index, tier in enumerate(rule.tiers):
         own = _both(tier.when, tier.unless, situation)
-        if own.truth is Truth.HOLDS and base.truth is Truth.HOLDS:
-            return _holding(rule, index, all_of((base, own)), passed, situation)
-        if own.truth is not Truth.FAILS:
-            passed += ((tier.indicator, gap) for gap in base.gaps + own.gaps)
-    if not passed:
+        if own.truth is _HOLDS and base.truth is _HOLDS:
+            return _holding(rule, index, both(base, own), passed, situation)
+        if own.truth is not _FAILS:
+            undecided = True
+            passed += [(tier.indicator, gap) for gap in base.gaps + own.gaps]
+    if not undecided:
         return None
-    orders = _orders(base.evidence, situation)
-    return Finding(rule, evidence=base.evidence, orders=orders, gaps=_once(gap for _, gap in passed))
+    # An unknown that cannot name its gap would be a mistake of ours; it is said all the same.
+    gaps = _once([gap for _, gap in passed]) or (Gap(rule.id, Why.RULE_FAILED),)
+    return Finding(rule, evidence=base.evidence, orders=_orders(base.evidence), gaps=gaps)
 
 
 def _both(when: Conditions, unless: Conditions, situation: Situation, *, unless_may_be_open: bool = False) -> Verdict:
     """Every `when` holds and no `unless` does. What surely fails decides before what is unknown."""
-    verdict = all_of(judge(condition, situation) for condition in when)
-    if verdict.truth is Truth.FAILS or not unless:
-        return verdict
-    against = any_of(judge(condition, situation) for condition in unless)
-    if against.truth is Truth.HOLDS:
-        return FAILS
-    if against.truth is Truth.UNKNOWN and not unless_may_be_open:
-        return all_of((verdict, unknown(*against.gaps)))
+    verdict = HOLDS
+    for condition in when:
+        found = judge(condition, situation)
+        if found.truth is _FAILS:
+            return FAILS
+        verdict = found if verdict is HOLDS else both(verdict, found)
+    undecided: list[Verdict] = []
+    for condition in unless:
+        against = judge(condition, situation)
+        if against.truth is _HOLDS:
+            return FAILS
+        if against.truth is not _FAILS:
+            undecided.append(against)
+    if undecided and not unless_may_be_open:
+        return both(verdict, unknown(*[gap for against in undecided for gap in against.gaps]))
     return verdict
 
 
@@ -127,7 +140,7 @@ def _holding(
     rule: Rule, index: int, verdict: Verdict, passed: list[tuple[Indicator, Gap]], situation: Situation
 ) -> Finding:
     evidence = tuple(dict.fromkeys(verdict.evidence))
-    orders = _orders(evidence, situation)
+    orders = _orders(evidence)
     indicator = rule.tiers[index].indicator
     renewal = rule.lowered_on_renewal and indicator is not Indicator.INFO and _nothing_new(orders, evidence, situation)
     if verdict.lowered:
@@ -137,16 +150,16 @@ def _holding(
     if renewal:
         indicator = Indicator.INFO
     # What could only have made the card milder is no news; what could have made it more urgent is.
-    open_ = _once(gap for worse, gap in passed if worse.urgency < rule.tiers[index].indicator.urgency)
-    gaps = tuple(gap for gap in open_ if gap not in verdict.accounted)
-    factors = tuple(at for at, factor in enumerate(rule.factors) if judge(factor, situation).truth is Truth.HOLDS)
-    return Finding(rule, index, indicator, evidence, orders, gaps, factors, renewal)
+    urgency = rule.tiers[index].indicator.urgency
+    open_ = [gap for worse, gap in passed if worse.urgency < urgency and gap not in verdict.accounted]
+    factors = [at for at, factor in enumerate(rule.factors) if judge(factor, situation).truth is _HOLDS]
+    return Finding(rule, index, indicator, evidence, orders, _once(open_), tuple(factors), renewal)
 
 
-def _orders(evidence: Iterable[Evidence], situation: Situation) -> tuple[Medication, ...]:
-    """The drafts the clinician is asked about that are among the evidence."""
-    drafts = situation.orders.items
-    return tuple(dict.fromkeys(item for item in evidence if item in drafts and isinstance(item, Medication) and item.selected))
+def _orders(evidence: Iterable[Evidence]) -> tuple[Medication, ...]:
+    """The drafts the clinician is asked about that are among the evidence; only drafts are ordered or stopping."""
+    medications = [item for item in evidence if isinstance(item, Medication)]
+    return tuple(dict.fromkeys([item for item in medications if item.state in DRAFTED and item.selected]))
 
 
 def _nothing_new(orders: tuple[Medication, ...], evidence: tuple[Evidence, ...], situation: Situation) -> bool:
@@ -169,8 +182,7 @@ def _series_start(item: Medication, situation: Situation) -> Day | None:
     if item.state is State.ORDERED:
         renewed = unchanged_renewal(item, situation)
         return None if renewed is None else _series_start(renewed, situation)
-    same = Medicine("", item.ingredients, None if item.route is None else str(item.route))
-    return therapy(situation, same).started
+    return series_of(situation, item).started
 
 
 def _once(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
@@ -180,11 +192,16 @@ def _once(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
 def settle(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Leave out what a more specific finding says better, and put the most urgent first.
 
-    A finding that could not be decided never silences another.
+    A finding that could not be decided never silences another, nor does one that is less urgent.
     """
-    said = {other for finding in findings if finding.tier is not None for other in finding.rule.supersedes}
-    heard = (finding for finding in findings if finding.rule.id not in said)
+    heard = (finding for finding in findings if not any(_silences(other, finding) for other in findings))
     return tuple(sorted(heard, key=_urgency))
+
+
+def _silences(one: Finding, other: Finding) -> bool:
+    if one.indicator is None or other.rule.id not in one.rule.supersedes:
+        return False
+    return other.indicator is None or one.indicator.urgency <= other.indicator.urgency
 
 
 def _urgency(finding: Finding) -> tuple[int, str]:

@@ -1,35 +1,48 @@
 """The answer to one condition for one situation. The safety of the service rests here."""
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import date, timedelta
-from typing import assert_never
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Final, assert_never
 
 from cds_service.clinical.codes import TestName
-from cds_service.clinical.days import Day, age_in_years
+from cds_service.clinical.days import Day, age_in_years, days_before
 from cds_service.clinical.model import Gap, Medication, Result, Situation, State, Why
-from cds_service.clinical.quantity import Bounds, Truth
+from cds_service.clinical.quantity import INFINITE, Bounds, Truth
 from cds_service.rules import conditions as c
 from cds_service.rules import therapy
 from cds_service.rules.verdict import FAILS, HOLDS, Verdict, all_of, any_of, exists, holds_by, unknown
+
+_FAILS: Final = Truth.FAILS  # see verdict.py
 
 
 def judge(condition: c.Condition, situation: Situation) -> Verdict:  # noqa: C901, PLR0911, PLR0912 (one line per condition)
     """Answer one condition for one situation. What cards ask most often stands first: the cases are tried in order."""
     match condition:
+        case c.Newest():
+            return _newest(condition, situation)
         case c.CourseFor():
             return _course_for(condition, situation)
-        case c.Newest():
-            return any_of(_newest(condition, situation))
         case c.Ordering(medicine):
             return _found(therapy.ordered(situation, medicine))
-        case c.Taking(medicine):
-            return _found(therapy.taken(situation, medicine))
         case c.AnyOf(conditions):
-            return any_of(judge(one, situation) for one in conditions)
+            return any_of([judge(one, situation) for one in conditions])
+        case c.Moment(hook):
+            return HOLDS if situation.hook == hook else FAILS
+        case c.OnTherapy(medicine, days):
+            return _on_therapy(medicine, days, situation)
         case c.ResultWithin(tests, days, or_start_of):
             return _result_within(tests, days, or_start_of, situation)
+        case c.HasProblem(problem):
+            gaps = situation.problems.gaps_about((problem,))
+            return exists(situation.problems, lambda item: problem in item.names, gaps)
+        case c.Taking(medicine):
+            return _found(therapy.taken(situation, medicine))
         case c.Running(medicine, days):
             return _running(medicine, days, situation)
+        case c.Pending(tests, days):
+            return _pending(tests, days, situation)
+        case c.Together(first, second):
+            return any_of((_pair(first, second, situation), _pair(second, first, situation)))
         case c.Starting(medicine):
             return _starting(medicine, situation)
         case c.Increasing(medicine):
@@ -38,36 +51,25 @@ def judge(condition: c.Condition, situation: Situation) -> Verdict:  # noqa: C90
             return _ending(medicine, by, situation)
         case c.Taper(medicine):
             return _taper(medicine, situation)
-        case c.Together(first, second):
-            return any_of((_pair(first, second, situation), _pair(second, first, situation)))
         case c.DailyDose(medicine, mg):
             return _daily_dose(medicine, mg, situation)
-        case c.OnTherapy(medicine, days):
-            return _on_therapy(medicine, days, situation)
         case c.StartUnknown(medicine):
             return _start_unknown(medicine, situation)
         case c.SinceDoseIncrease(medicine, days):
-            risen, gaps = therapy.last_dose_increase(situation, medicine)
-            return _dated(risen, days, situation, gaps) if therapy.running(situation, medicine).items else FAILS
+            return _since_dose_increase(medicine, days, situation)
         case c.CountOf(medicines, at_least):
             return _count_of(medicines, at_least, situation)
         case c.Sex(sex):
             return _sex(sex, situation)
         case c.Age(years):
             return _age(years, situation)
-        case c.HasProblem(problem):
-            gaps = situation.problems.gaps_about({problem})
-            return exists(situation.problems, lambda item: problem in item.names, gaps)
         case c.ResultAfter(tests, medicine, event):
             return _result_after(tests, medicine, event, situation)
         case c.Earlier():
-            return any_of(_earlier(test, condition, situation) for test in condition.tests.names)
+            return any_of([_earlier(test, condition, situation) for test in condition.tests.names])
         case c.FlaggedHigh(tests, within_days):
-            return any_of(_flagged(test, within_days, situation) for test in tests.names)
-        case c.Pending(tests, days):
-            return _pending(tests, days, situation)
-        case c.Moment(hook):
-            return HOLDS if situation.hook == hook else FAILS
+            since = days_before(situation.today, within_days)
+            return any_of([_flagged(test, since, situation) for test in tests.names])
         case _:
             assert_never(condition)  # a new condition stops mypy here, not a patient later
 
@@ -83,24 +85,25 @@ def _running(medicine: c.Medicine, days: Bounds | None, situation: Situation) ->
     if days is None or verdict.truth is not Truth.HOLDS:
         return verdict
     series = therapy.therapy(situation, medicine)
-    return all_of((verdict, _dated(series.started, days, situation, therapy.undated(series))))
+    return all_of((verdict, _lasting(series, days, situation)))
 
 
-def _dated(day: Day | None, days: Bounds, situation: Situation, gaps: tuple[Gap, ...]) -> Verdict:
-    """Whether a day lies so many days back; without a day the gaps say why that is unknown."""
-    if day is None:
-        return unknown(*gaps)
-    ago = day.days_ago(situation.today)
-    truth = days.judge(ago.least, ago.most)
-    return Verdict(truth) if truth is not Truth.UNKNOWN else unknown(Gap("start of therapy", Why.IMPRECISE_DATE), *gaps)
+def _lasting(series: therapy.Therapy, days: Bounds, situation: Situation) -> Verdict:
+    """Whether a therapy has lasted so long; what hides orders of it may hide an earlier start, never a later one."""
+    if series.started is None:
+        return unknown(*therapy.undated(series), *series.gaps)
+    ago = series.started.days_ago(situation.today)
+    truth = days.judge(ago.least, INFINITE if series.gaps else ago.most)
+    if truth is Truth.UNKNOWN:
+        return unknown(*(series.gaps or (Gap("start of therapy", Why.IMPRECISE_DATE),)))
+    return Verdict(truth)
 
 
 def _starting(medicine: c.Medicine, situation: Situation) -> Verdict:
     order = _found(therapy.ordered(situation, medicine))
     if order.truth is not Truth.HOLDS:
         return order
-    states = frozenset(State) - {State.ORDERED, State.STOPPING}
-    record = therapy.find(situation.medications, medicine, states)
+    record = therapy.find(situation.medications, medicine, therapy.EVER_TAKEN)
     if any(_recent(item, situation.today) for item in record.items):
         return FAILS
     return unknown(*record.gaps) if record.gaps else order
@@ -172,9 +175,9 @@ def _pair(one: c.Medicine, other: c.Medicine, situation: Situation) -> Verdict:
     if not orders.items and not orders.gaps:
         return FAILS
     partners = therapy.taken(situation, other)
-    own = frozenset(ingredient for order in orders.items for ingredient in order.ingredients)
-    different = therapy.Found(tuple(item for item in partners.items if item.ingredients - own), partners.gaps)
-    with_partner = _found(different)
+    own = frozenset().union(*[order.ingredients for order in orders.items])
+    different = tuple([item for item in partners.items if not item.ingredients <= own])
+    with_partner = _found(therapy.Found(different, partners.gaps))
     with_order = _found(orders)
     both = all_of((with_order, with_partner))
     if both.truth is not Truth.HOLDS:
@@ -201,7 +204,7 @@ def _course_for(condition: c.CourseFor, situation: Situation) -> Verdict:
     orders = drafts or therapy.running(situation, condition.medicine).items
     if not orders:
         return FAILS
-    return all_of(_one_course(order, condition, situation) for order in orders)
+    return all_of([_one_course(order, condition, situation) for order in orders])
 
 
 def _one_course(order: Medication, condition: c.CourseFor, situation: Situation) -> Verdict:
@@ -209,8 +212,8 @@ def _one_course(order: Medication, condition: c.CourseFor, situation: Situation)
         return holds_by((order,))
     if condition.or_days is None or order.days is None or order.days > condition.or_days:
         return FAILS
-    record = therapy.find(situation.medications, condition.medicine, frozenset(State))
-    others = therapy.Found(tuple(item for item in record.items if item.ref != order.ref), record.gaps)
+    record = therapy.find(situation.medications, condition.medicine, therapy.EVER_TAKEN)
+    others = therapy.Found(tuple([item for item in record.items if item.ref != order.ref]), record.gaps)
     against = [_found(others)]
     if condition.without is not None:
         against.append(judge(c.HasProblem(condition.without), situation))
@@ -241,11 +244,23 @@ def _start_unknown(medicine: c.Medicine, situation: Situation) -> Verdict:
     if series.started is not None:
         return FAILS
     if series.orders:
-        return holds_by(series.orders, accounted=therapy.undated(series))
+        return holds_by(series.orders, accounted=therapy.undated(series) + series.gaps)
     drafts = therapy.ordered(situation, medicine)
     if drafts.items and series.gaps:
         return holds_by(drafts.items, accounted=series.gaps)
     return unknown(*series.gaps) if series.gaps else FAILS
+
+
+def _since_dose_increase(medicine: c.Medicine, days: Bounds, situation: Situation) -> Verdict:
+    runs = therapy.running(situation, medicine)
+    if not runs.items:
+        return unknown(*runs.gaps) if runs.gaps else FAILS
+    risen, gaps = therapy.last_dose_increase(situation, medicine)
+    if risen is None:
+        return unknown(*gaps)
+    ago = risen.days_ago(situation.today)
+    truth = days.judge(ago.least, ago.most)
+    return Verdict(truth) if truth is not Truth.UNKNOWN else unknown(Gap("dose increase", Why.IMPRECISE_DATE), *gaps)
 
 
 def _count_of(medicines: tuple[c.Medicine, ...], at_least: int, situation: Situation) -> Verdict:
@@ -283,33 +298,34 @@ def _age(years: Bounds, situation: Situation) -> Verdict:
 
 
 def _result_within(tests: c.Tests, days: int, or_start_of: c.Medicine | None, situation: Situation) -> Verdict:
-    done = _each(tests, lambda test: _done_within(test, days, situation))
+    since = days_before(situation.today, days)  # today and the earliest day included
+    done = _each(tests, lambda test: _done(test, since, situation))
     if or_start_of is None:
         return done
-    started = therapy.therapy(situation, or_start_of).started
-    if started is not None and started.days_ago(situation.today).least <= days:
-        return HOLDS
-    return done
+    series = therapy.therapy(situation, or_start_of)
+    if series.started is None or series.started.days_ago(situation.today).least > days:
+        return done
+    return any_of((done, unknown(*series.gaps))) if series.gaps else HOLDS  # it may have started earlier
 
 
 def _each(tests: c.Tests, answer: Callable[[TestName], Verdict]) -> Verdict:
-    answers = (answer(test) for test in tests.names)
-    return all_of(answers) if tests.every else any_of(answers)
+    return (all_of if tests.every else any_of)(map(answer, tests.names))
 
 
-def _done_within(test: TestName, days: int, situation: Situation) -> Verdict:
-    """Whether the test was done in the last `days`, today and the earliest day included."""
-    since = situation.today - timedelta(days=days)
-    return _done(test, since, situation)
+@therapy.once
+def results_of(situation: Situation, test: TestName) -> tuple[Result, ...]:
+    """The results of one test."""
+    return tuple([result for result in situation.results.items if result.test == test])
 
 
 def _done(test: TestName, since: date, situation: Situation) -> Verdict:
-    results = [result for result in situation.results.items if result.test == test]
+    """Whether the test was done on that day or later."""
+    results = results_of(situation, test)
     surely = [result for result in results if result.taken.first >= since]
     if surely:
         return holds_by(surely)
-    maybe = tuple(Gap(result.ref, Why.IMPRECISE_DATE) for result in results if result.taken.last >= since)
-    gaps = maybe + situation.results.gaps_about({test}, since)
+    maybe = tuple([Gap(result.ref, Why.IMPRECISE_DATE) for result in results if result.taken.last >= since])
+    gaps = maybe + situation.results.gaps_about((test,), since)
     return unknown(*gaps) if gaps else FAILS
 
 
@@ -327,26 +343,30 @@ def _result_after(tests: c.Tests, medicine: c.Medicine, event: c.Event, situatio
 @therapy.once
 def newest(situation: Situation, test: TestName) -> tuple[Result, ...]:
     """The results of the newest day of a test; several when one day brought several."""
-    results = [result for result in situation.results.items if result.test == test]
+    results = results_of(situation, test)
     if not results:
         return ()
-    last = max(result.taken.last for result in results)
-    return tuple(result for result in results if result.taken.last == last)
+    last = max([result.taken.last for result in results])
+    return tuple([result for result in results if result.taken.last == last])
 
 
-def _newest(condition: c.Newest, situation: Situation) -> Iterator[Verdict]:
+def _newest(condition: c.Newest, situation: Situation) -> Verdict:
     since = _since(condition.within_days, situation.today)
+    answers: list[Verdict] = []
     for test in condition.tests.names:
-        for result in newest(situation, test):
-            if since is None or result.taken.last >= since:
-                yield _value(result, condition.bounds, in_uln=condition.in_uln)
-        hidden = situation.results.gaps_about({test}, since)
-        if hidden:
-            yield unknown(*hidden)
+        answers += [
+            _value(result, condition.bounds, in_uln=condition.in_uln)
+            for result in newest(situation, test)
+            if since is None or result.taken.last >= since
+        ]
+        if situation.results.gaps:
+            hidden = situation.results.gaps_about((test,), since)
+            answers.append(unknown(*hidden) if hidden else FAILS)
+    return any_of(answers)
 
 
 def _since(within_days: int | None, today: date) -> date | None:
-    return None if within_days is None else today - timedelta(days=within_days)
+    return None if within_days is None else days_before(today, within_days)
 
 
 def _value(result: Result, bounds: Bounds, *, in_uln: bool) -> Verdict:
@@ -354,7 +374,7 @@ def _value(result: Result, bounds: Bounds, *, in_uln: bool) -> Verdict:
     if amount is None:
         return unknown(_unreadable(result, in_uln=in_uln))
     truth = bounds.judge(amount.least, amount.most)
-    if truth is Truth.FAILS:
+    if truth is _FAILS:
         return FAILS
     return holds_by((result,)) if truth is Truth.HOLDS else unknown(Gap(result.ref, Why.NO_VALUE, str(result.test)))
 
@@ -369,33 +389,30 @@ def _earlier(test: TestName, condition: c.Earlier, situation: Situation) -> Verd
     latest = newest(situation, test)
     older = [
         result
-        for result in situation.results.items
-        if result.test == test and result not in latest and (since is None or result.taken.last >= since)
+        for result in results_of(situation, test)
+        if result.taken.last < latest[0].taken.last and (since is None or result.taken.last >= since)
     ]
-    answers = [_value(result, condition.bounds, in_uln=True) for result in older if result.times_uln is not None]
-    return any_of(answers)
+    return any_of([_value(result, condition.bounds, in_uln=True) for result in older if result.times_uln is not None])
 
 
-def _flagged(test: TestName, within_days: int, situation: Situation) -> Verdict:
-    since = situation.today - timedelta(days=within_days)
+def _flagged(test: TestName, since: date, situation: Situation) -> Verdict:
     flagged = [
         result
         for result in newest(situation, test)
         if result.flagged_high and result.times_uln is None and result.taken.last >= since
     ]
     if flagged:
-        return holds_by(flagged, accounted=tuple(_unreadable(result, in_uln=True) for result in flagged))
-    hidden = situation.results.gaps_about({test}, since)
+        return holds_by(flagged, accounted=tuple([_unreadable(result, in_uln=True) for result in flagged]))
+    hidden = situation.results.gaps_about((test,), since)
     return unknown(*hidden) if hidden else FAILS
 
 
 def _pending(tests: c.Tests, days: int, situation: Situation) -> Verdict:
     """Several orders may cover a panel together."""
-    since = situation.today - timedelta(days=days)
+    since = days_before(situation.today, days)
     recent = [order for order in situation.lab_orders.items if order.ordered is None or order.ordered.last >= since]
     useful = [order for order in recent if not order.tests.isdisjoint(tests.names)]
-    covered = frozenset(test for order in useful for test in order.tests)
-    if covered.issuperset(tests.names) or (not tests.every and useful):
+    if useful and (not tests.every or frozenset().union(*[order.tests for order in useful]).issuperset(tests.names)):
         return holds_by(useful)
     gaps = situation.lab_orders.gaps_about(tests.names)
     return unknown(*gaps) if gaps else FAILS

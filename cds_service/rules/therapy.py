@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import wraps
-from typing import Final, NamedTuple, TypeVar, cast
+from itertools import pairwise
+from typing import Final, NamedTuple, TypeVar
 
-from cds_service.clinical.codes import Ref
+from cds_service.clinical.codes import Ref, Route, RxCUI
 from cds_service.clinical.days import Day
 from cds_service.clinical.model import TAKEN, Gap, Listing, Medication, Situation, State, Why
 from cds_service.clinical.quantity import INFINITE, Amount, Truth
@@ -15,8 +16,12 @@ from cds_service.rules.conditions import Medicine
 
 ORDERED: Final = frozenset({State.ORDERED})
 STOPPING: Final = frozenset({State.STOPPING})
+DRAFTED: Final = ORDERED | STOPPING
 RECORDED: Final = TAKEN | {State.ENDED}
 TAKEN_OR_PLANNED: Final = TAKEN | {State.PLANNED}
+EVER_TAKEN: Final = RECORDED | TAKEN_OR_PLANNED  # every state but those of drafts
+_HOLDS: Final = Truth.HOLDS  # see verdict.py
+_UNKNOWN: Final = Truth.UNKNOWN
 SERIES_GAP_DAYS: Final = 30  # a pause of up to this long belongs to the therapy (decision 12)
 ASSUMED_SUPPLY_DAYS: Final = 30  # of an ended order that does not say when: a month's supply, choice of this service
 
@@ -32,16 +37,15 @@ class Found(NamedTuple):
 
 
 def once(work_out: Callable[[Situation, Asked], Answer]) -> Callable[[Situation, Asked], Answer]:
-    """Work an answer about a situation out once, since many rules ask for the same."""
+    """Work an answer about a situation out once, since many rules ask for the same; it is never None."""
 
     @wraps(work_out)
     def answer(situation: Situation, asked: Asked) -> Answer:
         key = (work_out, asked)
-        try:
-            return cast("Answer", situation.known[key])
-        except KeyError:
+        found: Answer | None = situation.known.get(key)
+        if found is None:
             found = situation.known[key] = work_out(situation, asked)
-            return found
+        return found
 
     return answer
 
@@ -53,9 +57,9 @@ def find(listing: Listing[Medication], medicine: Medicine, states: frozenset[Sta
     for item in listing.items:
         if item.state in states:
             meant = medicine.match(item)
-            if meant is Truth.HOLDS:
+            if meant is _HOLDS:
                 found.append(item)
-            elif meant is Truth.UNKNOWN:
+            elif meant is _UNKNOWN:
                 gaps += (Gap(item.ref, Why.NO_ROUTE, item.name, medicine.ingredients),)
     return Found(tuple(found), gaps)
 
@@ -70,7 +74,7 @@ def drafted(situation: Situation, medicine: Medicine) -> Found:
 def ordered(situation: Situation, medicine: Medicine) -> Found:
     """The drafts that order it and that the clinician is being asked about."""
     found = drafted(situation, medicine)
-    return Found(tuple(item for item in found.items if item.selected), found.gaps)
+    return Found(tuple([item for item in found.items if item.selected]), found.gaps)
 
 
 @once
@@ -90,8 +94,10 @@ def taken(situation: Situation, medicine: Medicine) -> Found:
     """What is being ordered, planned or taken, without what a draft ends or replaces."""
     drafts = drafted(situation, medicine)
     record = find(situation.medications, medicine, TAKEN_OR_PLANNED)
+    if not record.items and not record.gaps:
+        return drafts
     gone = ended_refs(situation) | continued_refs(situation)
-    kept = tuple(item for item in record.items if item.ref not in gone)
+    kept = tuple([item for item in record.items if item.ref not in gone])
     return Found(drafts.items + kept, drafts.gaps + record.gaps)
 
 
@@ -117,20 +123,20 @@ def _stopped_by(draft: Medication, situation: Situation) -> set[Ref]:
     return named or {item.ref for item in situation.medications.items if item.state in TAKEN and _same(item, draft)}
 
 
-def _continued(draft: Medication, situation: Situation) -> Iterable[Medication]:
-    return (item for item in situation.medications.items if item.ref in draft.continues)
+def _continued(draft: Medication, situation: Situation) -> list[Medication]:
+    return [item for item in situation.medications.items if item.ref in draft.continues]
 
 
 def _same(one: Medication, other: Medication) -> bool:
     """Same ingredients by the same route; a route that is missing does not tell them apart."""
-    routes = {one.route, other.route} - {None}
-    return one.ingredients == other.ingredients and len(routes) <= 1
+    same_route = one.route is None or other.route is None or one.route == other.route
+    return same_route and one.ingredients == other.ingredients
 
 
 def renewed_by(draft: Medication, situation: Situation) -> tuple[Medication, ...]:
     """The running orders that a draft renews: those it names, else those of the same medicine and route."""
-    named = tuple(item for item in _continued(draft, situation) if item.ingredients == draft.ingredients)
-    return named or tuple(item for item in situation.medications.items if item.state in TAKEN and _same(item, draft))
+    named = tuple([item for item in _continued(draft, situation) if item.ingredients == draft.ingredients])
+    return named or tuple([item for item in situation.medications.items if item.state in TAKEN and _same(item, draft)])
 
 
 def unchanged_renewal(draft: Medication, situation: Situation) -> Medication | None:
@@ -139,8 +145,10 @@ def unchanged_renewal(draft: Medication, situation: Situation) -> Medication | N
     Of several, the one written last: what is newer than that is news to the prescriber.
     """
     running_orders = renewed_by(draft, situation)
+    if not running_orders or draft.daily_mg is None:
+        return None
     before = total_daily_mg(running_orders)
-    if not running_orders or draft.daily_mg is None or before.most is INFINITE or draft.daily_mg > before.least:
+    if before.most is INFINITE or draft.daily_mg > before.least:
         return None
     return max(running_orders, key=lambda item: item.written.last if item.written else date.min)
 
@@ -163,10 +171,10 @@ def daily_dose(situation: Situation, medicine: Medicine) -> tuple[Amount, tuple[
     The drafts decide when it is being ordered, since they renew what runs; otherwise what runs.
     """
     drafts = drafted(situation, medicine)
-    current = drafts if drafts.items else running(situation, medicine)
+    current = drafts if drafts.items or drafts.gaps else running(situation, medicine)
     amount = total_daily_mg(current.items)
     gaps = tuple(Gap(item.ref, Why.NO_DOSE, item.name) for item in current.items if item.daily_mg is None)
-    if not drafts.items and current.gaps:
+    if current.gaps:
         return Amount(amount.least, INFINITE), current.items, current.gaps + gaps
     return amount, current.items, gaps
 
@@ -177,8 +185,8 @@ class Therapy:
 
     Attributes:
         orders: the orders that belong to it, oldest first; empty when it does not run today.
-        started: the first day of the series; None when no order of it has a date.
-        gaps: what may hide orders that belong to it.
+        started: the first day of the series as far as it is known; None when one that runs has no date.
+        gaps: what may hide orders that belong to it, and so an earlier start.
     """
 
     orders: tuple[Medication, ...]
@@ -192,13 +200,13 @@ def therapy(situation: Situation, medicine: Medicine) -> Therapy:
     record = find(situation.medications, medicine, RECORDED)
     current = [item for item in record.items if item.state in TAKEN]
     if not current and not record.items:
-        proof = running(situation, medicine).items  # a stop order whose running order was not supplied
-        return Therapy(proof, proof[0].started if proof else None, record.gaps)
+        # A stop order whose running order was not supplied: when that was written says nothing of its start.
+        return Therapy(running(situation, medicine).items, None, record.gaps)
     if not current and drafted(situation, medicine).items:
         current = [item for item in record.items if ended_days_ago(item, situation.today) <= SERIES_GAP_DAYS]
     dated = [item for item in record.items if item.started is not None]
     series = [item for item in current if item.started is not None]
-    if not series:
+    if len(series) < len(current) or not series:  # one that runs since nobody knows when may be the oldest
         return Therapy(tuple(current), None, record.gaps)
     begun = min(item.started.first for item in series if item.started)
     for item in sorted(dated, key=_last_day, reverse=True):
@@ -209,9 +217,20 @@ def therapy(situation: Situation, medicine: Medicine) -> Therapy:
     return Therapy(tuple(series), series[0].started, record.gaps)
 
 
+def series_of(situation: Situation, item: Medication) -> Therapy:
+    """The series that one order belongs to: those of its ingredients, by its route."""
+    return _series_of(situation, (item.ingredients, item.route))
+
+
+@once
+def _series_of(situation: Situation, asked: tuple[frozenset[RxCUI], Route | None]) -> Therapy:
+    ingredients, route = asked
+    return therapy(situation, Medicine("", ingredients, None if route is None else str(route)))
+
+
 def undated(series: Therapy) -> tuple[Gap, ...]:
     """Why the start of a series is unknown: its orders have no date."""
-    return tuple(Gap(item.ref, Why.NO_DATE, item.name) for item in series.orders)
+    return tuple(Gap(item.ref, Why.NO_DATE, item.name) for item in series.orders if item.started is None)
 
 
 def ended_days_ago(item: Medication, today: date) -> int:
@@ -237,7 +256,7 @@ def last_dose_increase(situation: Situation, medicine: Medicine) -> tuple[Day | 
     series = therapy(situation, medicine)
     undosed = tuple(Gap(item.ref, Why.NO_DOSE, item.name) for item in series.orders if item.daily_mg is None)
     if series.started is None or undosed:
-        return None, series.gaps + undosed
+        return None, tuple(dict.fromkeys(series.gaps + undosed + (undated(series) if series.started is None else ())))
     risen = series.started
     dose = Decimal(0)
     for item in series.orders:
@@ -254,5 +273,4 @@ def is_taper(item: Medication) -> bool:
     doses = [step.daily_mg for step in item.steps if step.dated]
     if len(doses) < 2 or len(doses) < len(item.steps):  # noqa: PLR2004 (two steps make a taper)
         return False
-    pairs = zip(doses, doses[1:], strict=False)
-    return all(before is not None and after is not None and after < before for before, after in pairs)
+    return all(before is not None and after is not None and after < before for before, after in pairwise(doses))

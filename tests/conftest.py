@@ -1,0 +1,25 @@
+"""What every room of the tests shares: the service itself, with its clock in our hands."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+from cds_service.app import create_app
+from cds_service.settings import Settings
+from tests.journeys.records import AT
+
+# The same cases on every machine and in every run; `HYPOTHESIS_PROFILE=search` looks for new ones.
+settings.register_profile("proof", derandomize=True, max_examples=200, deadline=None, database=None)
+settings.register_profile("search", max_examples=2000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "proof"))
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="write the answers of fixtures/ anew")
+
+
+@pytest.fixture(scope="session")
+def client():
+    """The real service on 22 November 2026, without logs."""
+    return create_app(Settings(log=False), clock=lambda: AT).test_client()

@@ -1,0 +1,91 @@
+"""Discovery asks clients for everything the card files ask about; generated from the conditions that cards use."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from cds_service.card_files import library as conditions_of
+from cds_service.card_files.loading import load_library
+from cds_service.drugs import vocabulary
+from cds_service.hooks.reading import ORDERS_IN
+
+ROOT = Path(__file__).parents[2]
+SERVICES = json.loads((ROOT / "discovery.json").read_text(encoding="utf-8"))["services"]
+LIBRARY = load_library(ROOT / "cards", vocabulary.load())
+CARDS = LIBRARY.cards.values()
+COMING = {"medication-refill", "medication-verify", "encounter-discharge"}  # hooks that cards may name already
+
+every_service = pytest.mark.parametrize("service", SERVICES, ids=lambda service: service["hook"])
+every_card = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
+TEMPLATES = {f"{service['hook']}:{key}": text for service in SERVICES for key, text in service["prefetch"].items()}
+every_template = pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
+
+
+def asked_tests(card):
+    """Every laboratory test that the conditions or the words of a card speak of."""
+    return card.tests.union(*(conditions_of.tests_of(one) for one in conditions_of.all_conditions(card)))
+
+
+def loinc_codes(test):
+    return {code for code, one in LIBRARY.codelists.tests_by_loinc.items() if one.name == test}
+
+
+@every_service
+@every_card
+def test_every_key_that_a_card_needs_is_asked_for(service, card):
+    if service["hook"] in card.hooks:
+        assert card.needs <= service["prefetch"].keys()
+
+
+@every_service
+@every_card
+def test_every_test_that_a_card_speaks_of_is_asked_for(service, card):
+    if service["hook"] not in card.hooks:
+        return
+    asked = set(re.findall(r"http://loinc\.org\|([0-9-]+)", service["prefetch"]["results"]))
+    for test in asked_tests(card):
+        assert loinc_codes(test)
+        assert loinc_codes(test) <= asked, test
+
+
+@every_service
+def test_no_test_is_asked_for_that_no_card_speaks_of(service):
+    asked = re.findall(r"http://loinc\.org\|([0-9-]+)", service["prefetch"]["results"])
+    wanted = {code for card in CARDS for test in asked_tests(card) for code in loinc_codes(test)}
+    assert len(asked) == len(set(asked))
+    assert set(asked) == wanted
+
+
+@every_template
+def test_no_search_parameter_is_named_twice(template):
+    names = [pair.partition("=")[0] for pair in template.partition("?")[2].split("&")]
+    assert len(names) == len(set(names))
+
+
+@every_template
+def test_searches_use_only_what_every_server_knows(template):
+    """Equality of tokens and references, `_count` and `_sort`: no modifier, prefix, chain, include or composite."""
+    assert re.findall(r"\{\{(.*?)\}\}", template) == ["context.patientId"]
+    for pair in filter(None, template.partition("?")[2].split("&")):
+        name, _, value = pair.partition("=")
+        assert re.fullmatch(r"[a-z]+|_count|_sort", name)
+        assert not re.match(r"(eq|ne|gt|ge|lt|le|sa|eb|ap)\d", value)
+        assert "$" not in value
+
+
+@every_service
+def test_every_service_has_a_hook_that_we_can_read(service):
+    assert service["hook"] in ORDERS_IN
+
+
+@every_card
+def test_every_hook_that_a_card_names_is_a_service(card):
+    assert card.hooks - COMING <= {service["hook"] for service in SERVICES}
+
+
+def test_every_key_that_is_asked_for_is_needed_by_a_card():
+    for service in SERVICES:
+        needed = {key for card in CARDS if service["hook"] in card.hooks for key in card.needs}
+        assert set(service["prefetch"]) == needed, service["hook"]

@@ -1,0 +1,131 @@
+"""What CDS Hooks and this service demand of every card, in one place."""
+
+import re
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from fhir.resources.R4B.medicationrequest import MedicationRequest
+from fhir.resources.R4B.servicerequest import ServiceRequest
+
+from cds_service.hooks.cards import OVERRIDE_REASON_SYSTEM, TOPIC_SYSTEM, Topic
+
+URGENCY = ("critical", "warning", "info")
+MODELS = {"MedicationRequest": MedicationRequest, "ServiceRequest": ServiceRequest}
+HTML = re.compile(r"(?<!\\)<[a-z/!]", re.IGNORECASE)
+MEMBERS = {
+    "uuid",
+    "summary",
+    "indicator",
+    "detail",
+    "source",
+    "suggestions",
+    "selectionBehavior",
+    "overrideReasons",
+    "links",
+    "extension",
+}
+
+
+def check_answer(body):
+    """Everything that must be true of an answer; the cards are sorted by urgency."""
+    assert set(body) == {"cards"}
+    cards = body["cards"]
+    assert list(empty_members(cards)) == []
+    for card in cards:
+        check_card(card)
+    urgency = [URGENCY.index(card["indicator"]) for card in cards]
+    assert urgency == sorted(urgency)
+    uuids = [card["uuid"] for card in cards]
+    uuids += [suggestion["uuid"] for card in cards for suggestion in card.get("suggestions", ())]
+    assert len(uuids) == len(set(uuids))
+    topics = [card["source"]["topic"]["code"] for card in cards]
+    assert topics.count(Topic.NOT_CHECKED) <= 1  # what was not checked is said once
+
+
+def empty_members(value, path=""):
+    """Where something is null, "", [] or {}."""
+    if value is None or value in ("", [], {}):
+        if path:
+            yield path
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from empty_members(inner, f"{path}.{name}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from empty_members(inner, f"{path}[{index}]")
+
+
+def check_card(card):
+    """What must be true of one card."""
+    assert set(card) <= MEMBERS
+    assert str(UUID(card["uuid"])) == card["uuid"]
+    assert 0 < len(card["summary"]) < 140
+    assert "\n" not in card["summary"]
+    assert card["indicator"] in URGENCY
+    assert not re.search(r"[{}]", card["summary"] + card["detail"])  # every word was filled in
+    assert not HTML.search(card["detail"])
+    assert not re.search(r"^#", card["detail"], re.MULTILINE)  # headings are huge in some clients
+    check_source(card["source"])
+    check_extension(card["extension"])
+    for link in card.get("links", ()):
+        check_link(link)
+    for reason in card.get("overrideReasons", ()):
+        assert set(reason) == {"code", "system", "display"}
+        assert reason["system"] == OVERRIDE_REASON_SYSTEM
+    check_suggestions(card)
+
+
+def check_source(source):
+    assert set(source) <= {"label", "url", "topic"}
+    assert source["label"]
+    if "url" in source:
+        assert urlsplit(source["url"]).scheme == "https"
+    assert set(source["topic"]) == {"system", "code", "display"}
+    assert source["topic"]["system"] == TOPIC_SYSTEM
+    assert source["topic"]["code"] in set(Topic)
+
+
+def check_extension(extension):
+    assert set(extension) == {"org.cds-service.card"}
+    about = extension["org.cds-service.card"]
+    assert set(about) <= {"id", "version", "evidence"}
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", about["id"])
+    assert isinstance(about["version"], int)
+    assert all(re.fullmatch(r"[A-Z][A-Za-z]+/\S+", reference) for reference in about.get("evidence", ()))
+
+
+def check_link(link):
+    assert set(link) == {"label", "url", "type"}
+    assert link["type"] == "absolute"
+    parts = urlsplit(link["url"])
+    assert parts.scheme == "https"
+    assert parts.netloc
+
+
+def check_suggestions(card):
+    suggestions = card.get("suggestions", [])
+    assert ("selectionBehavior" in card) == bool(suggestions)
+    if not suggestions:
+        return
+    assert card["selectionBehavior"] in {"at-most-one", "any"}
+    if card["selectionBehavior"] == "at-most-one":
+        assert sum(suggestion["isRecommended"] for suggestion in suggestions) <= 1
+    for suggestion in suggestions:
+        assert set(suggestion) == {"label", "uuid", "isRecommended", "actions"}
+        assert str(UUID(suggestion["uuid"])) == suggestion["uuid"]
+        assert suggestion["actions"]
+        for action in suggestion["actions"]:
+            check_action(action)
+
+
+def check_action(action):
+    assert action["description"]
+    if action["type"] == "delete":
+        assert set(action) == {"type", "description", "resourceId"}
+        assert re.fullmatch(r"[A-Z][A-Za-z]+/\S+", action["resourceId"])
+    else:
+        assert action["type"] == "create"
+        assert set(action) == {"type", "description", "resource"}
+        resource = action["resource"]
+        MODELS[resource["resourceType"]].model_validate(resource)
+        assert "id" not in resource  # the client gives it one
