@@ -208,7 +208,8 @@ class Wording:
     # when
 
     def _since(self, item: Medication) -> str:
-        started = series_of(self.situation, item).started or item.started
+        series = series_of(self.situation, item)
+        started = None if series.undated else series.started or item.started
         if started is None or item.state is State.ORDERED:
             return "since an unknown date" if started is None else "from today"
         word = "from" if started.surely_after(self.situation.today) else "since"
@@ -219,7 +220,8 @@ class Wording:
         """{start}."""
         record = [item for item in self.finding.evidence if isinstance(item, Medication) and item.state in TAKEN]
         items = self.ended() or record or list(self.subject())
-        started = next((day for item in items if (day := series_of(self.situation, item).started)), None)
+        found = (series_of(self.situation, item) for item in items)
+        started = next((one.started for one in found if one.started and not one.undated), None)
         if started is None:
             return "since an unknown date"
         recent = started.days_ago(self.situation.today).most <= RECENT_DAYS

@@ -37,7 +37,7 @@ class Route(StrEnum):
 
 
 class Indicator(StrEnum):
-    """How urgent a card is, in the words of CDS Hooks. Sorts by urgency: the most urgent first."""
+    """How urgent a card is, in the words of CDS Hooks; `urgency` sorts them."""
 
     CRITICAL = "critical"
     WARNING = "warning"

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from cds_service.clinical.codes import Indicator
 from cds_service.clinical.days import Day
-from cds_service.clinical.model import Evidence, Gap, Medication, Situation, State, Why
+from cds_service.clinical.model import Evidence, Gap, Medication, Patient, Situation, State, Why
 from cds_service.clinical.quantity import Truth
 from cds_service.rules.conditions import Condition
 from cds_service.rules.judging import judge
@@ -174,6 +174,8 @@ def _nothing_new(orders: tuple[Medication, ...], evidence: tuple[Evidence, ...],
 
 def _known_by(item: Evidence, since: date, situation: Situation) -> bool:
     """Whether it was true when the running order was written; what has no date counts as new."""
+    if isinstance(item, Patient):
+        return True  # who the patient is, is no news
     day = _series_start(item, situation) if isinstance(item, Medication) else item.since
     return day is not None and day.last <= since
 
@@ -182,7 +184,8 @@ def _series_start(item: Medication, situation: Situation) -> Day | None:
     if item.state is State.ORDERED:
         renewed = unchanged_renewal(item, situation)
         return None if renewed is None else _series_start(renewed, situation)
-    return series_of(situation, item).started
+    series = series_of(situation, item)
+    return None if series.undated else series.started
 
 
 def _once(gaps: Iterable[Gap]) -> tuple[Gap, ...]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from decimal import Decimal
 from typing import Final, assert_never
 
-from cds_service.clinical.codes import TestName
-from cds_service.clinical.days import Day, age_in_years, days_before
-from cds_service.clinical.model import Gap, Medication, Result, Situation, State, Why
+from cds_service.clinical.codes import RxCUI, TestName
+from cds_service.clinical.days import age_in_years, days_before
+from cds_service.clinical.model import Gap, LabOrder, Medication, Result, Situation, State, Why
 from cds_service.clinical.quantity import INFINITE, Bounds, Truth
 from cds_service.rules import conditions as c
 from cds_service.rules import therapy
@@ -90,12 +91,13 @@ def _running(medicine: c.Medicine, days: Bounds | None, situation: Situation) ->
 
 def _lasting(series: therapy.Therapy, days: Bounds, situation: Situation) -> Verdict:
     """Whether a therapy has lasted so long; what hides orders of it may hide an earlier start, never a later one."""
+    hidden = series.undated + series.gaps
     if series.started is None:
-        return unknown(*therapy.undated(series), *series.gaps)
+        return unknown(*hidden)
     ago = series.started.days_ago(situation.today)
-    truth = days.judge(ago.least, INFINITE if series.gaps else ago.most)
+    truth = days.judge(ago.least, INFINITE if hidden else ago.most)
     if truth is Truth.UNKNOWN:
-        return unknown(*(series.gaps or (Gap("start of therapy", Why.IMPRECISE_DATE),)))
+        return unknown(*(hidden or (Gap("start of therapy", Why.IMPRECISE_DATE),)))
     return Verdict(truth)
 
 
@@ -104,13 +106,20 @@ def _starting(medicine: c.Medicine, situation: Situation) -> Verdict:
     if order.truth is not Truth.HOLDS:
         return order
     record = therapy.find(situation.medications, medicine, therapy.EVER_TAKEN)
-    if any(_recent(item, situation.today) for item in record.items):
+    recent = [_recent(item, situation.today) for item in record.items]
+    if Truth.HOLDS in recent:
         return FAILS
-    return unknown(*record.gaps) if record.gaps else order
+    unsure = [item for item, truth in zip(record.items, recent, strict=True) if truth is Truth.UNKNOWN]
+    gaps = record.gaps + tuple(Gap(item.ref, Why.IMPRECISE_DATE, item.name) for item in unsure)
+    return unknown(*gaps) if gaps else order
 
 
-def _recent(item: Medication, today: date) -> bool:
-    return item.state is not State.ENDED or therapy.ended_days_ago(item, today) <= therapy.SERIES_GAP_DAYS
+def _recent(item: Medication, today: date) -> Truth:
+    """Whether it is taken, or ended so lately that the therapy goes on."""
+    if item.state is not State.ENDED:
+        return Truth.HOLDS
+    ago = therapy.ended_days_ago(item, today)
+    return Bounds(high=Decimal(therapy.SERIES_GAP_DAYS)).judge(ago.least, ago.most)
 
 
 def _increasing(medicine: c.Medicine, situation: Situation) -> Verdict:
@@ -132,12 +141,20 @@ def _increasing(medicine: c.Medicine, situation: Situation) -> Verdict:
 
 def _ending(medicine: c.Medicine, by: frozenset[c.EndedBy], situation: Situation) -> Verdict:
     """The drafts end what runs, and nothing of the same medicine and route goes on."""
-    if therapy.drafted(situation, medicine).items:
-        return FAILS
+    goes_on = therapy.drafted(situation, medicine)
     runs = therapy.running(situation, medicine)
     gone = therapy.ended_refs(situation)
-    if any(item.ref not in gone and item.state is not State.STOPPING for item in runs.items):
+    left = [item for item in runs.items if item.ref not in gone and item.state is not State.STOPPING]
+    if goes_on.items or left or not (runs.items or runs.gaps):
         return FAILS
+    ends = _ended_by_drafts(medicine, by, runs, situation)
+    unsure = goes_on.gaps + tuple(gap for gap in runs.gaps if gap.why is Why.NO_ROUTE and gap.where not in gone)
+    return all_of((ends, unknown(*unsure))) if unsure else ends
+
+
+def _ended_by_drafts(
+    medicine: c.Medicine, by: frozenset[c.EndedBy], runs: therapy.Found, situation: Situation
+) -> Verdict:
     stops = therapy.find(situation.orders, medicine, therapy.STOPPING)
     starts = [item for item in situation.orders.items if item.state is State.ORDERED]
     stop_refs = frozenset(item.ref for item in runs.items)
@@ -147,7 +164,11 @@ def _ending(medicine: c.Medicine, by: frozenset[c.EndedBy], situation: Situation
         return holds_by(selected)
     if c.EndedBy.REPLACEMENT in by and any(item.selected for item in replacing):
         return holds_by(item for item in replacing if item.selected)
-    return unknown(*stops.gaps) if stops.gaps else FAILS
+    # A draft in the place of an order that could not be read may end it.
+    known = {item.ref for item in situation.medications.items}
+    named = any(item.continues - known - {item.ref} for item in starts if item.selected)
+    hidden = stops.gaps + (runs.gaps if c.EndedBy.REPLACEMENT in by and named else ())
+    return unknown(*hidden) if hidden else FAILS
 
 
 def _taper(medicine: c.Medicine, situation: Situation) -> Verdict:
@@ -166,7 +187,8 @@ def _taper(medicine: c.Medicine, situation: Situation) -> Verdict:
 def _goes_on(item: Medication, gone: frozenset[str], today: date) -> bool:
     """A taper that is being stopped still counts once its last step has begun."""
     last = item.steps[-1].first if item.steps else None
-    return item.ref not in gone or (last is not None and last <= today)
+    stopped = item.ref in gone or item.state is State.STOPPING
+    return not stopped or (last is not None and last <= today)
 
 
 def _pair(one: c.Medicine, other: c.Medicine, situation: Situation) -> Verdict:
@@ -175,8 +197,11 @@ def _pair(one: c.Medicine, other: c.Medicine, situation: Situation) -> Verdict:
     if not orders.items and not orders.gaps:
         return FAILS
     partners = therapy.taken(situation, other)
-    own = frozenset().union(*[order.ingredients for order in orders.items])
-    different = tuple([item for item in partners.items if not item.ingredients <= own])
+    different = tuple([
+        item
+        for item in partners.items
+        if not orders.items or any(not item.ingredients <= order.ingredients for order in orders.items)
+    ])
     with_partner = _found(therapy.Found(different, partners.gaps))
     with_order = _found(orders)
     both = all_of((with_order, with_partner))
@@ -190,13 +215,10 @@ def _daily_dose(medicine: c.Medicine, mg: Bounds, situation: Situation) -> Verdi
     amount, orders, gaps = therapy.daily_dose(situation, medicine)
     if not orders:
         return unknown(*gaps) if gaps else FAILS
-    match mg.judge(amount.least, amount.most):
-        case Truth.HOLDS:
-            return holds_by(orders)
-        case Truth.FAILS:
-            return FAILS
-        case Truth.UNKNOWN:
-            return unknown(*gaps)
+    truth = mg.judge(amount.least, amount.most)
+    if truth is Truth.UNKNOWN:
+        return unknown(*gaps)
+    return holds_by(orders) if truth is Truth.HOLDS else FAILS
 
 
 def _course_for(condition: c.CourseFor, situation: Situation) -> Verdict:
@@ -226,7 +248,7 @@ def _one_course(order: Medication, condition: c.CourseFor, situation: Situation)
 def _on_therapy(medicine: c.Medicine, days: Bounds, situation: Situation) -> Verdict:
     """Known to be on therapy for so long: `_start_unknown` is the other half of the question."""
     series = therapy.therapy(situation, medicine)
-    if series.started is None:
+    if series.started is None or series.undated:
         return FAILS
     ago = series.started.days_ago(situation.today)
     # An imprecise start counts as the later day: the stricter schedule.
@@ -241,10 +263,10 @@ def _speaking(series: therapy.Therapy, medicine: c.Medicine, situation: Situatio
 
 def _start_unknown(medicine: c.Medicine, situation: Situation) -> Verdict:
     series = therapy.therapy(situation, medicine)
-    if series.started is not None:
+    if series.started is not None and not series.undated:
         return FAILS
     if series.orders:
-        return holds_by(series.orders, accounted=therapy.undated(series) + series.gaps)
+        return holds_by(series.orders, accounted=series.undated + series.gaps)
     drafts = therapy.ordered(situation, medicine)
     if drafts.items and series.gaps:
         return holds_by(drafts.items, accounted=series.gaps)
@@ -268,12 +290,20 @@ def _count_of(medicines: tuple[c.Medicine, ...], at_least: int, situation: Situa
     items = tuple(dict.fromkeys(item for each in found for item in each.items))
     gaps = tuple(dict.fromkeys(gap for each in found for gap in each.gaps))
     wanted = frozenset(ingredient for medicine in medicines for ingredient in medicine.ingredients)
-    counted = wanted & frozenset(ingredient for item in items for ingredient in item.ingredients)
-    if not any(item.state is State.ORDERED and item.selected for item in items):
-        return unknown(*situation.orders.gaps) if situation.orders.gaps else FAILS
-    if len(counted) >= at_least:
-        return holds_by(items)
+    asked = any_of([_found(therapy.ordered(situation, medicine)) for medicine in medicines])
+    if asked.truth is Truth.FAILS:
+        return FAILS
+    if _different(items, wanted) >= at_least:
+        counted = holds_by(items)
+        # Without the paused ones there are too few: the card counts one level lower.
+        lowered = _different([item for item in items if not item.lowered], wanted) < at_least
+        return all_of((asked, counted))._replace(evidence=counted.evidence, lowered=lowered)
     return unknown(*gaps) if gaps else FAILS
+
+
+def _different(items: Iterable[Medication], wanted: frozenset[RxCUI]) -> int:
+    """How many different ingredients of those that are wanted."""
+    return len(wanted & frozenset(ingredient for item in items for ingredient in item.ingredients))
 
 
 def _sex(sex: str, situation: Situation) -> Verdict:
@@ -288,13 +318,10 @@ def _age(years: Bounds, situation: Situation) -> Verdict:
     if patient.born is None:
         return unknown(*(gap for gap in patient.gaps if gap.why is not Why.NO_SEX))
     age = age_in_years(patient.born, situation.today)
-    match years.judge(age.least, age.most):
-        case Truth.HOLDS:
-            return holds_by((patient,))
-        case Truth.FAILS:
-            return FAILS
-        case Truth.UNKNOWN:
-            return unknown(Gap("patient", Why.IMPRECISE_DATE))
+    truth = years.judge(age.least, age.most)
+    if truth is Truth.UNKNOWN:
+        return unknown(Gap("patient", Why.IMPRECISE_DATE))
+    return holds_by((patient,)) if truth is Truth.HOLDS else FAILS
 
 
 def _result_within(tests: c.Tests, days: int, or_start_of: c.Medicine | None, situation: Situation) -> Verdict:
@@ -303,9 +330,9 @@ def _result_within(tests: c.Tests, days: int, or_start_of: c.Medicine | None, si
     if or_start_of is None:
         return done
     series = therapy.therapy(situation, or_start_of)
-    if series.started is None or series.started.days_ago(situation.today).least > days:
+    if not series.orders:
         return done
-    return any_of((done, unknown(*series.gaps))) if series.gaps else HOLDS  # it may have started earlier
+    return any_of((done, _lasting(series, Bounds(high=Decimal(days)), situation)))
 
 
 def _each(tests: c.Tests, answer: Callable[[TestName], Verdict]) -> Verdict:
@@ -332,12 +359,16 @@ def _done(test: TestName, since: date, situation: Situation) -> Verdict:
 def _result_after(tests: c.Tests, medicine: c.Medicine, event: c.Event, situation: Situation) -> Verdict:
     if event is c.Event.START:
         series = therapy.therapy(situation, medicine)
-        day, gaps = series.started, series.gaps + therapy.undated(series)
+        day, gaps = None if series.undated else series.started, series.gaps + series.undated
     else:
         day, gaps = therapy.last_dose_increase(situation, medicine)
     if day is None:
         return unknown(*gaps) if gaps else FAILS
-    return _each(tests, lambda test: _done(test, day.last, situation))
+    surely = _each(tests, lambda test: _done(test, day.last, situation))
+    if surely.truth is not Truth.FAILS or day.first == day.last:
+        return surely
+    maybe = _each(tests, lambda test: _done(test, day.first, situation))
+    return FAILS if maybe.truth is Truth.FAILS else unknown(Gap(str(event), Why.IMPRECISE_DATE))
 
 
 @therapy.once
@@ -355,14 +386,27 @@ def _newest(condition: c.Newest, situation: Situation) -> Verdict:
     answers: list[Verdict] = []
     for test in condition.tests.names:
         answers += [
-            _value(result, condition.bounds, in_uln=condition.in_uln)
+            _since_then(_value(result, condition.bounds, in_uln=condition.in_uln), result, since)
             for result in newest(situation, test)
-            if since is None or result.taken.last >= since
         ]
         if situation.results.gaps:
-            hidden = situation.results.gaps_about((test,), since)
+            hidden = _hidden_newer(test, since, situation)
             answers.append(unknown(*hidden) if hidden else FAILS)
     return any_of(answers)
+
+
+def _hidden_newer(test: TestName, since: date | None, situation: Situation) -> tuple[Gap, ...]:
+    """What may hide a result newer than the newest one read: not the older pages of a list."""
+    latest = newest(situation, test)
+    gaps = situation.results.gaps_about((test,), since)
+    return tuple(gap for gap in gaps if gap.before is None or not latest or latest[0].taken.first < gap.before)
+
+
+def _since_then(verdict: Verdict, result: Result, since: date | None) -> Verdict:
+    """The verdict on a result, as far as the result was taken on that day or later."""
+    if verdict.truth is _FAILS or since is None or result.taken.first >= since:
+        return verdict
+    return FAILS if result.taken.last < since else unknown(Gap(result.ref, Why.IMPRECISE_DATE, str(result.test)))
 
 
 def _since(within_days: int | None, today: date) -> date | None:
@@ -390,29 +434,36 @@ def _earlier(test: TestName, condition: c.Earlier, situation: Situation) -> Verd
     older = [
         result
         for result in results_of(situation, test)
-        if result.taken.last < latest[0].taken.last and (since is None or result.taken.last >= since)
+        if result.taken.last < latest[0].taken.last and result.times_uln is not None
     ]
-    return any_of([_value(result, condition.bounds, in_uln=True) for result in older if result.times_uln is not None])
+    return any_of([_since_then(_value(one, condition.bounds, in_uln=True), one, since) for one in older])
 
 
 def _flagged(test: TestName, since: date, situation: Situation) -> Verdict:
-    flagged = [
-        result
-        for result in newest(situation, test)
-        if result.flagged_high and result.times_uln is None and result.taken.last >= since
+    flagged = [result for result in newest(situation, test) if result.flagged_high and result.times_uln is None]
+    answers = [
+        _since_then(holds_by((result,), accounted=(_unreadable(result, in_uln=True),)), result, since)
+        for result in flagged
     ]
-    if flagged:
-        return holds_by(flagged, accounted=tuple([_unreadable(result, in_uln=True) for result in flagged]))
-    hidden = situation.results.gaps_about((test,), since)
-    return unknown(*hidden) if hidden else FAILS
+    hidden = _hidden_newer(test, since, situation)
+    return any_of([*answers, unknown(*hidden)] if hidden else answers)
 
 
 def _pending(tests: c.Tests, days: int, situation: Situation) -> Verdict:
     """Several orders may cover a panel together."""
     since = days_before(situation.today, days)
-    recent = [order for order in situation.lab_orders.items if order.ordered is None or order.ordered.last >= since]
-    useful = [order for order in recent if not order.tests.isdisjoint(tests.names)]
-    if useful and (not tests.every or frozenset().union(*[order.tests for order in useful]).issuperset(tests.names)):
-        return holds_by(useful)
+    orders = [order for order in situation.lab_orders.items if not order.tests.isdisjoint(tests.names)]
+    surely = [order for order in orders if order.ordered is None or order.ordered.first >= since]
+    if _cover(surely, tests):
+        return holds_by(surely)
+    maybe = [order for order in orders if order not in surely and order.ordered and order.ordered.last >= since]
     gaps = situation.lab_orders.gaps_about(tests.names)
+    if _cover(surely + maybe, tests):
+        gaps += tuple(Gap(order.ref, Why.IMPRECISE_DATE) for order in maybe)
     return unknown(*gaps) if gaps else FAILS
+
+
+def _cover(orders: list[LabOrder], tests: c.Tests) -> bool:
+    return bool(orders) and (
+        not tests.every or frozenset().union(*[order.tests for order in orders]).issuperset(tests.names)
+    )

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple, TypeVar
 
 from cds_service.clinical.codes import Ref, Route, RxCUI
-from cds_service.clinical.days import Day
+from cds_service.clinical.days import Day, Span
 from cds_service.clinical.model import TAKEN, Gap, Listing, Medication, Situation, State, Why
 from cds_service.clinical.quantity import INFINITE, Amount, Truth
 from cds_service.rules.conditions import Medicine
@@ -74,7 +74,9 @@ def drafted(situation: Situation, medicine: Medicine) -> Found:
 def ordered(situation: Situation, medicine: Medicine) -> Found:
     """The drafts that order it and that the clinician is being asked about."""
     found = drafted(situation, medicine)
-    return Found(tuple([item for item in found.items if item.selected]), found.gaps)
+    beside = {item.ref for item in situation.orders.items if not item.selected}
+    gaps = tuple([gap for gap in found.gaps if gap.where not in beside]) if found.gaps else ()
+    return Found(tuple([item for item in found.items if item.selected]), gaps)
 
 
 @once
@@ -103,8 +105,9 @@ def taken(situation: Situation, medicine: Medicine) -> Found:
 
 def continued_refs(situation: Situation) -> frozenset[Ref]:
     """The records that a draft order renews or replaces: the draft speaks for them."""
-    drafts = situation.orders.items
-    return frozenset(ref for draft in drafts if draft.state is State.ORDERED for ref in draft.continues)
+    drafts = [draft for draft in situation.orders.items if draft.state is State.ORDERED]
+    renewed = {item.ref for draft in drafts for item in renewed_by(draft, situation)}
+    return frozenset(renewed.union(*[draft.continues for draft in drafts]))
 
 
 def ended_refs(situation: Situation) -> frozenset[Ref]:
@@ -135,8 +138,9 @@ def _same(one: Medication, other: Medication) -> bool:
 
 def renewed_by(draft: Medication, situation: Situation) -> tuple[Medication, ...]:
     """The running orders that a draft renews: those it names, else those of the same medicine and route."""
-    named = tuple([item for item in _continued(draft, situation) if item.ingredients == draft.ingredients])
-    return named or tuple([item for item in situation.medications.items if item.state in TAKEN and _same(item, draft)])
+    same = [item for item in situation.medications.items if item.state in TAKEN and _same(item, draft)]
+    named = tuple([item for item in same if item.ref in draft.continues])
+    return named or tuple(same)
 
 
 def unchanged_renewal(draft: Medication, situation: Situation) -> Medication | None:
@@ -172,6 +176,10 @@ def daily_dose(situation: Situation, medicine: Medicine) -> tuple[Amount, tuple[
     """
     drafts = drafted(situation, medicine)
     current = drafts if drafts.items or drafts.gaps else running(situation, medicine)
+    if drafts.items:  # what another strength of it goes on to bring adds up
+        gone = continued_refs(situation) | ended_refs(situation)
+        beside = [item for item in running(situation, medicine).items if item.state in TAKEN and item.ref not in gone]
+        current = Found((*drafts.items, *beside), drafts.gaps)
     amount = total_daily_mg(current.items)
     gaps = tuple(Gap(item.ref, Why.NO_DOSE, item.name) for item in current.items if item.daily_mg is None)
     if current.gaps:
@@ -185,13 +193,15 @@ class Therapy:
 
     Attributes:
         orders: the orders that belong to it, oldest first; empty when it does not run today.
-        started: the first day of the series as far as it is known; None when one that runs has no date.
+        started: the first day of the series as far as it is known; None when no order of it has a date.
         gaps: what may hide orders that belong to it, and so an earlier start.
+        undated: those of its orders that run since nobody knows when, as gaps: one of them may be the oldest.
     """
 
     orders: tuple[Medication, ...]
     started: Day | None
     gaps: tuple[Gap, ...]
+    undated: tuple[Gap, ...] = ()
 
 
 @once
@@ -203,18 +213,19 @@ def therapy(situation: Situation, medicine: Medicine) -> Therapy:
         # A stop order whose running order was not supplied: when that was written says nothing of its start.
         return Therapy(running(situation, medicine).items, None, record.gaps)
     if not current and drafted(situation, medicine).items:
-        current = [item for item in record.items if ended_days_ago(item, situation.today) <= SERIES_GAP_DAYS]
+        current = [item for item in record.items if ended_days_ago(item, situation.today).least <= SERIES_GAP_DAYS]
     dated = [item for item in record.items if item.started is not None]
     series = [item for item in current if item.started is not None]
-    if len(series) < len(current) or not series:  # one that runs since nobody knows when may be the oldest
-        return Therapy(tuple(current), None, record.gaps)
+    undated = tuple(Gap(item.ref, Why.NO_DATE, item.name) for item in current if item.started is None)
+    if not series:
+        return Therapy(tuple(current), None, record.gaps, undated)
     begun = min(item.started.first for item in series if item.started)
     for item in sorted(dated, key=_last_day, reverse=True):
         if item not in series and _last_day(item) + timedelta(days=SERIES_GAP_DAYS) >= begun:
             series.append(item)
             begun = min(begun, _first_day(item))
     series.sort(key=_first_day)
-    return Therapy(tuple(series), series[0].started, record.gaps)
+    return Therapy(tuple(series), series[0].started, record.gaps, undated)
 
 
 def series_of(situation: Situation, item: Medication) -> Therapy:
@@ -228,14 +239,12 @@ def _series_of(situation: Situation, asked: tuple[frozenset[RxCUI], Route | None
     return therapy(situation, Medicine("", ingredients, None if route is None else str(route)))
 
 
-def undated(series: Therapy) -> tuple[Gap, ...]:
-    """Why the start of a series is unknown: its orders have no date."""
-    return tuple(Gap(item.ref, Why.NO_DATE, item.name) for item in series.orders if item.started is None)
-
-
-def ended_days_ago(item: Medication, today: date) -> int:
+def ended_days_ago(item: Medication, today: date) -> Span:
     """How many days ago an ended order ended; one without any date ended long ago."""
-    return (today - _last_day(item)).days
+    if item.ended is not None:
+        return item.ended.days_ago(today)
+    ago = (today - _last_day(item)).days
+    return Span(ago, ago)
 
 
 def _first_day(item: Medication) -> date:
@@ -252,18 +261,28 @@ def _last_day(item: Medication) -> date:
 
 
 def last_dose_increase(situation: Situation, medicine: Medicine) -> tuple[Day | None, tuple[Gap, ...]]:
-    """The day the daily dose last rose, the start of therapy included; None with the gaps that hide it."""
+    """The day the daily dose last rose, the start of therapy included; None with the gaps that hide it.
+
+    Orders of one product follow each other; those of another strength add up while both are taken.
+    """
     series = therapy(situation, medicine)
     undosed = tuple(Gap(item.ref, Why.NO_DOSE, item.name) for item in series.orders if item.daily_mg is None)
-    if series.started is None or undosed:
-        return None, tuple(dict.fromkeys(series.gaps + undosed + (undated(series) if series.started is None else ())))
-    risen = series.started
-    dose = Decimal(0)
+    if series.started is None or series.undated or undosed:
+        return None, tuple(dict.fromkeys(series.gaps + series.undated + undosed))
+    risen, before = series.started, Decimal(0)
+    by_product: dict[str, Medication] = {}
     for item in series.orders:
-        if item.daily_mg is not None and item.daily_mg > dose and item.started is not None:
+        by_product = {name: one for name, one in by_product.items() if one.state in TAKEN or not _over(one, item)}
+        by_product[item.product or item.name] = item
+        now = total_daily_mg(by_product.values()).least
+        if now > before and item.started is not None:
             risen = item.started
-        dose = item.daily_mg or dose
+        before = now
     return risen, series.gaps
+
+
+def _over(one: Medication, later: Medication) -> bool:
+    return _last_day(one) < _first_day(later)
 
 
 def is_taper(item: Medication) -> bool:
