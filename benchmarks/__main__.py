@@ -56,7 +56,11 @@ class Target:
 TARGETS: Final = (
     Target("bare handler", "benchmarks.bare:create_app", order_sign()),
     Target("dantrolene beside baclofen (one card)", "cds_service.app:create_app", order_sign()),
-    Target("an ordinary order (no card)", "cds_service.app:create_app", order_sign(("314076", "lisinopril 10 MG Oral Tablet"))),
+    Target(
+        "an ordinary order (no card)",
+        "cds_service.app:create_app",
+        order_sign(("314076", "lisinopril 10 MG Oral Tablet")),
+    ),
 )
 
 
@@ -102,7 +106,7 @@ def _served(application: str) -> Iterator[int]:
         port: int = free.getsockname()[1]
     command = [sys.executable, "-m", "benchmarks.server", application, str(port)]
     environment = os.environ | {"CDS_LOG": "off"}
-    server = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)  # noqa: S603 (our own command)
+    server = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     try:
         _wait_for(port)
         yield port
@@ -126,8 +130,8 @@ def _wait_for(port: int) -> None:
 def _rate(port: int, script: Path) -> float:
     url = f"http://127.0.0.1:{port}/cds-services/{SERVICE}"
     options = ["-t1", f"-c{CONNECTIONS}", "-s", str(script)]
-    subprocess.run(["wrk", *options, "-d1", url], check=True, capture_output=True)  # noqa: S603, S607 (warm up)
-    done = subprocess.run(["wrk", *options, f"-d{SECONDS}", url], check=True, capture_output=True, text=True)  # noqa: S603, S607
+    subprocess.run(["wrk", *options, "-d1", url], check=True, capture_output=True)  # noqa: S607 (warm up)
+    done = subprocess.run(["wrk", *options, f"-d{SECONDS}", url], check=True, capture_output=True, text=True)  # noqa: S607
     if "Non-2xx" in done.stdout:
         raise RuntimeError(done.stdout)
     return float(next(line for line in done.stdout.splitlines() if "Requests/sec" in line).split()[1])

@@ -22,7 +22,12 @@ RESULTS: Final = (
     ("6768-6", "Alkaline phosphatase", 83, "U/L", 147),
     ("1975-2", "Bilirubin.total", 0.7, "mg/dL", 1.2),
 )
-PROBLEMS: Final = (("G35", "Multiple sclerosis"), ("I10", "Essential hypertension"), ("E78.5", "Hyperlipidemia"), ("N31.9", "Neurogenic bladder"))
+PROBLEMS: Final = (
+    ("G35", "Multiple sclerosis"),
+    ("I10", "Essential hypertension"),
+    ("E78.5", "Hyperlipidemia"),
+    ("N31.9", "Neurogenic bladder"),
+)
 
 
 def order_sign(draft: tuple[str, str] = ("856656", "dantrolene sodium 25 MG Oral Capsule"), times: int = 1) -> Json:
@@ -52,12 +57,16 @@ def order_sign(draft: tuple[str, str] = ("856656", "dantrolene sodium 25 MG Oral
 
 
 def _dated_results(times: int) -> list[tuple[str, tuple[str, str, float, str, float]]]:
-    days = [f"2026-{11 - month:02d}-12" for month in range(2)] + [f"2025-{1 + n % 12:02d}-{1 + n % 28:02d}" for n in range(2 * times - 2)]
+    days = [f"2026-{11 - month:02d}-12" for month in range(2)] + [
+        f"2025-{1 + n % 12:02d}-{1 + n % 28:02d}" for n in range(2 * times - 2)
+    ]
     return [(day, one) for day in days for one in RESULTS]
 
 
 def _bundle(resources: list[Json]) -> Json:
-    entries = [{"fullUrl": f"https://fhir.example/r4/{one['resourceType']}/{one['id']}", "resource": one} for one in resources]
+    entries = [
+        {"fullUrl": f"https://fhir.example/r4/{one['resourceType']}/{one['id']}", "resource": one} for one in resources
+    ]
     return {"resourceType": "Bundle", "type": "searchset", "total": len(entries), "entry": entries}
 
 

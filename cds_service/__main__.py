@@ -29,7 +29,8 @@ from cds_service.fhir.orders import OrderContext
 from cds_service.hooks.discovery import BrokenDiscovery, Discovery, ServiceId
 from cds_service.hooks.reading import UnreadableRequest, read_request
 from cds_service.hooks.request import HookRequest
-from cds_service.rules.evaluate import Finding, find
+from cds_service.rules.conditions import Condition
+from cds_service.rules.evaluate import Finding, Rule, find
 from cds_service.rules.judging import judge
 from cds_service.settings import Settings, WrongSettings, reference
 from cds_service.web.serving import CannotListen
@@ -132,24 +133,37 @@ def _explain(said: Namespace, settings: Settings) -> int:
     """Every rule that could matter, each of its conditions with its verdict, evidence and gaps."""
     request, library, at = _call(said, settings)
     examined = examine(request, library, fetch=from_prefetch_only, at=at)
-    if examined is None:
+    rules = [] if examined is None else [_explained(rule, examined[1]) for rule in examined[0].rules]
+    if said.json:
+        _print_json(rules)
+    elif not rules:
         print("No rule is about these orders: nothing was read or judged.")
-        return 0
-    selection, known, _ = examined
-    for rule in selection.rules:
-        finding = find(rule, known)
-        print(f"\n{rule.id}: {_outcome(Outcome.of(finding))}")
-        lists = [("when", rule.when), ("unless", rule.unless)]
-        for number, tier in enumerate(rule.tiers, 1):
-            lists += [(f"tier {number} ({tier.indicator}) when", tier.when), (f"tier {number} unless", tier.unless)]
-        for title, conditions in lists:
-            for condition in conditions:
-                verdict = judge(condition, known)
-                refs = ", ".join(dict.fromkeys(item.ref for item in verdict.evidence))
-                gaps = "; ".join(reasons(verdict.gaps, markup=False))
-                because = f" because of {refs}" if refs else f" because {gaps}" if gaps else ""
-                print(f"  {title} {type(condition).__name__}: {verdict.truth.value}{because}")
+    for rule in () if said.json else rules:
+        print(f"\n{rule['rule']}: {rule['outcome']}")
+        for line in rule["conditions"]:
+            because = f" because of {', '.join(line['evidence'])}" if line["evidence"] else ""
+            because = because or (f" because {'; '.join(line['gaps'])}" if line["gaps"] else "")
+            print(f"  {line['where']} {line['condition']}: {line['verdict']}{because}")
     return 0
+
+
+def _explained(rule: Rule, known: Situation) -> dict[str, Any]:
+    lists = [("when", rule.when), ("unless", rule.unless)]
+    for number, tier in enumerate(rule.tiers, 1):
+        lists += [(f"tier {number} ({tier.indicator}) when", tier.when), (f"tier {number} unless", tier.unless)]
+    conditions = [_judged(where, condition, known) for where, listed in lists for condition in listed]
+    return {"rule": rule.id, "outcome": _outcome(Outcome.of(find(rule, known))), "conditions": conditions}
+
+
+def _judged(where: str, condition: Condition, known: Situation) -> dict[str, Any]:
+    verdict = judge(condition, known)
+    return {
+        "where": where,
+        "condition": type(condition).__name__,
+        "verdict": verdict.truth.value,
+        "evidence": list(dict.fromkeys(item.ref for item in verdict.evidence)),
+        "gaps": reasons(verdict.gaps, markup=False),
+    }
 
 
 def _outcome(outcome: Outcome) -> str:

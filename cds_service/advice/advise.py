@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from cds_service.advice.policy import Fetch, MissingData, Policy
-from cds_service.advice.rendering import Advice, render
+from cds_service.advice.rendering import Advice, render, shown
 from cds_service.card_files.cards import Selection
 from cds_service.card_files.library import WITHOUT_ORDERS, Library
 from cds_service.clinical.model import Situation, Why
@@ -41,7 +41,7 @@ def advise(request: HookRequest, library: Library, *, fetch: Fetch, policy: Poli
     if examined is None:
         return Advice()
     selection, situation, findings = examined
-    _refuse_if_missing(request, selection, situation, findings, policy)
+    _refuse_if_missing(request, selection, situation, shown(findings, library), policy)
     context = OrderContext(request.patient_id, request.encounter_id, request.user_id, at)
     return render(findings, selection, situation, library, request, context)
 

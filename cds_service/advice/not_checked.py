@@ -90,7 +90,7 @@ def _together(why: Why, gaps: list[Gap]) -> str:
 def _entry(gap: Gap, *, markup: bool) -> str:
     label = plain(gap.label, LONGEST_LABEL)
     said = f"“{escaped(label) if markup else label}”" if label else "an entry"
-    return _ENTRIES[gap.why].format(label=said)
+    return _ENTRIES[gap.why].format(label=said).replace("the medicine an entry", "a medicine")
 
 
 def indicator(findings: Iterable[Finding], situation: Situation, library: Library) -> Indicator:
@@ -115,15 +115,21 @@ def subject(findings: Iterable[Finding], situation: Situation, library: Library)
 
 def summary(what: str, gaps: tuple[Gap, ...], situation: Situation) -> str:
     """What was not checked, and why: every reason if they fit on one line, else as much as fits."""
-    start = f"{what[:1].upper()}{what[1:]} was not {'checked' if nothing_read(situation) else 'fully checked'}: "
+    verb = "were" if " and " in what else "was"
+    start = f"{what[:1].upper()}{what[1:]} {verb} not {'checked' if nothing_read(situation) else 'fully checked'}: "
     said = reasons(gaps, markup=False)
     whole = listed(said)
-    shorter = (whole, whole.replace("the ", ""), f"{said[0]} and more", "several lists or entries could not be read")
+    alone = reasons(gaps[:1], markup=False)[0]
+    shorter = (whole, whole.replace("the ", ""), f"{said[0]} and more", f"{alone} and more", "see below")
     return start + next((one for one in shorter if len(start) + len(one) <= LONGEST_SUMMARY), shorter[-1])
 
 
 def detail(
-    findings: tuple[Finding, ...], gaps: tuple[Gap, ...], clear: tuple[Rule, ...], situation: Situation, library: Library
+    findings: tuple[Finding, ...],
+    gaps: tuple[Gap, ...],
+    clear: tuple[Rule, ...],
+    situation: Situation,
+    library: Library,
 ) -> str:
     """What is missing, which checks wait for it, and which were made.
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from cds_service.advice import not_checked
 from cds_service.advice.markdown import plain
 from cds_service.advice.suggestions import buttons, taper_plan
-from cds_service.advice.wording import LONGEST_SUMMARY, Wording, listed
+from cds_service.advice.wording import LONGEST_SUMMARY, Wording
 from cds_service.card_files.cards import Card, Claim, Selection, Show, Status
 from cds_service.card_files.library import WITHOUT_ORDERS, Library
 from cds_service.clinical.model import Gap, Situation, Why
@@ -48,22 +48,26 @@ def render(  # noqa: PLR0913, PLR0917 (an answer is made of everything before it
 ) -> Advice:
     """The cards of the findings that are shown, and one for what could not be checked.
 
-    Args:
-        findings: of every rule that holds or could not be decided, before one supersedes another.
+    `findings` are those of every rule that holds or could not be decided, before one supersedes another.
     """
     cards: list[CardJson] = []
     said: list[Finding] = []
-    for finding in settle(findings):
-        if library.cards[finding.rule.id].status is Status.ACTIVE:
-            card = None if finding.tier is None else _card_or_none(finding, situation, library, request, context)
-            cards += [card] if card else []
-            said.append(finding if card or finding.tier is None else _failed(finding))
+    for finding in settle(shown(findings, library)):
+        card = None if finding.tier is None else _card_or_none(finding, situation, library, request, context)
+        cards += [card] if card else []
+        said.append(finding if card or finding.tier is None else _failed(finding))
     if request.hook not in WITHOUT_ORDERS and any(finding.gaps for finding in said):
         found = {finding.rule.id for finding in findings}
-        clear = tuple(rule for rule in selection.rules if rule.id not in found)
+        active = (rule for rule in selection.rules if library.cards[rule.id].status is Status.ACTIVE)
+        clear = tuple(rule for rule in active if rule.id not in found)
         cards.append(not_checked_json(tuple(said), clear, situation, library, request))
         cards.sort(key=lambda card: _URGENCY[card["indicator"]])
     return Advice(tuple(cards), sum(finding.tier is None for finding in said))
+
+
+def shown(findings: tuple[Finding, ...], library: Library) -> tuple[Finding, ...]:
+    """The findings that a clinician may hear of: a card in the shadow silences and refuses nothing."""
+    return tuple(one for one in findings if library.cards[one.rule.id].status is Status.ACTIVE)
 
 
 def _card_or_none(

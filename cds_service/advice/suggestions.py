@@ -42,7 +42,7 @@ def _buttons(suggest: Suggest, wording: Wording, context: OrderContext) -> Itera
             for order in _meant(suggest, wording):
                 yield _delete(suggest, order, wording, "Remove")
         case "keep":
-            for stop in _stops(suggest.ingredients, wording):
+            for stop in _removable(_stops(suggest.ingredients, wording), wording):
                 yield _delete(suggest, stop, wording, "Remove the stop of")
         case _:
             yield from _taper(suggest, wording, context)
@@ -86,9 +86,17 @@ def _stops(ingredients: frozenset[RxCUI], wording: Wording) -> Iterable[Medicati
     )
 
 
+def _removable(stops: Iterable[Medication], wording: Wording) -> tuple[Medication, ...]:
+    """The stops that are drafts of their own: to delete one that is the running order itself would delete that."""
+    record = {item.ref for item in wording.situation.medications.items}
+    return tuple(stop for stop in stops if stop.ref not in record)
+
+
 def _delete(suggest: Suggest, order: Medication, wording: Wording, verb: str) -> Button:
     name = wording.name(order)
-    twins = [item for item in wording.situation.orders.items if wording.name(item) == name and item.state is order.state]
+    twins = [
+        item for item in wording.situation.orders.items if wording.name(item) == name and item.state is order.state
+    ]
     label = wording.fill(suggest.label, ordered=name)
     if len(twins) > 1:  # two orders of one medicine need two labels that can be told apart
         label = f"{label} ({plain(order.name)})"
@@ -113,11 +121,16 @@ def taper_plan(show: Show, finding: Finding) -> tuple[TaperStep, ...]:
 
 
 def _taper(suggest: Suggest, wording: Wording, context: OrderContext) -> Iterable[Button]:
-    """Two actions: the stop goes, the taper comes (decision 26); without a stop only the taper."""
+    """Two actions: the stop goes, the taper comes (decision 26).
+
+    Without a stop of its own there is only the taper, in the place of what has been stopped or replaced.
+    """
     plan = wording.taper_plan
     running = running_dose(wording.finding, suggest.ingredients)
     stops = tuple(_stops(suggest.ingredients, wording))
-    if not plan or not running:
+    drafts = wording.situation.orders.items
+    nameless = any(one.state is State.STOPPING and "/" not in one.ref for one in drafts)  # it could not be removed
+    if not plan or not running or nameless:
         return
     often = max((step.times_a_day for item in running for step in item.steps if step.times_a_day), default=None)
     ingredient = next(iter(suggest.ingredients))
@@ -127,6 +140,9 @@ def _taper(suggest: Suggest, wording: Wording, context: OrderContext) -> Iterabl
     name = wording.name(running[0])
     prior = running[0].ref if running[0].state in TAKEN else None
     resource = taper_order(tablet, name, plan, often, prior, context)
-    deletes = [{"type": "delete", "description": f"Remove the stop of {name}", "resourceId": one.ref} for one in stops]
+    deletes = [
+        {"type": "delete", "description": f"Remove the stop of {name}", "resourceId": one.ref}
+        for one in _removable(stops, wording)
+    ]
     create = {"type": "create", "description": f"Order a taper of {name} {wording.taper()}", "resource": resource}
     yield Button(wording.fill(suggest.label), (*deletes, create), suggest.recommended)

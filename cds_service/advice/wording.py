@@ -28,11 +28,12 @@ LONGEST_SUMMARY: Final = 139  # CDS Hooks: under 140 characters
 _WORD: Final = re.compile(r"\{(\w+)\}")
 _LOOSE_SPACE: Final = re.compile(r"[ \t]+(?=\n|$)|(?<= ) +")
 _VERBS: Final = {
-    State.ORDERED: "is being ordered too",
-    State.PAUSED: "is paused",
-    State.PLANNED: "is planned",
-    State.LAPSED: "ran out lately",
+    State.ORDERED: ("is being ordered too", "are being ordered too"),
+    State.PAUSED: ("is paused", "are paused"),
+    State.PLANNED: ("is planned", "are planned"),
+    State.LAPSED: ("ran out lately", "ran out lately"),
 }
+_RUNS: Final = ("is running", "are running")
 
 
 def listed(words: Iterable[str]) -> str:
@@ -67,7 +68,7 @@ def on_day(day: Day) -> str:
 
 def milligrams(amount: Decimal) -> str:
     """A number of milligrams a day, without needless zeros."""
-    return f"{amount.normalize():f} mg/day"
+    return f"{amount.quantize(Decimal('0.01')).normalize():f} mg/day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +139,9 @@ class Wording:
         if not partners:
             return f"{self.ordered()} {done} together"
         states = {item.state for item in partners}
-        verb = _VERBS[next(iter(states))] if len(states) == 1 and states <= _VERBS.keys() else ""
+        verbs = _VERBS.get(next(iter(states)), _RUNS) if len(states) == 1 else _RUNS
         several = len({self.name(item) for item in partners}) > 1
-        verb = verb or ("are running" if several else "is running")
-        return f"{self.ordered()} {done}, {self.partner_names()} {verb}"
+        return f"{self.ordered()} {done}, {self.partner_names()} {verbs[several]}"
 
     def regimen(self) -> str:
         """{regimen}."""
@@ -213,8 +213,12 @@ class Wording:
         if started is None or item.state is State.ORDERED:
             return "since an unknown date" if started is None else "from today"
         word = "from" if started.surely_after(self.situation.today) else "since"
-        recent = started.days_ago(self.situation.today).most <= RECENT_DAYS
-        return f"{word} {on_day(started) if recent else f'{started.first:%B %Y}'}"
+        return f"{word} {self._in_short(started)}"
+
+    def _in_short(self, day: Day) -> str:
+        """A day of long ago by its month, if that much is known of it."""
+        exact = day.first == day.last and day.days_ago(self.situation.today).most > RECENT_DAYS
+        return f"{day.first:%B %Y}" if exact else on_day(day)
 
     def start(self) -> str:
         """{start}."""
@@ -224,8 +228,7 @@ class Wording:
         started = next((one.started for one in found if one.started and not one.undated), None)
         if started is None:
             return "since an unknown date"
-        recent = started.days_ago(self.situation.today).most <= RECENT_DAYS
-        return f"since {on_day(started) if recent else f'{started.first:%B %Y}'}"
+        return f"since {self._in_short(started)}"
 
     def _ago(self, day: Day) -> str:
         ago = day.days_ago(self.situation.today)
@@ -260,7 +263,9 @@ class Wording:
         """{in_short}."""
         ranked = self._ranked()
         high = listed(f"{self._label(one.test)} {_number(one.times_uln)}" for one in ranked if one.times_uln)
-        others = [f"{self._label(one.test)} {self.said(one.shown)}" for one in ranked if not one.times_uln]
+        others = [
+            f"{self._label(one.test)} {self.said(one.shown) or 'marked high'}" for one in ranked if not one.times_uln
+        ]
         labels = self.library.codelists.problem_labels
         problems = [item for item in self.finding.evidence if isinstance(item, Problem)]
         named = [labels[name] for item in problems for name in sorted(item.names)]

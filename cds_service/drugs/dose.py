@@ -15,8 +15,12 @@ MILLIGRAMS: Final = {
 }
 MILLILITRES: Final = frozenset({"ml", "milliliter", "milliliters", "millilitre", "millilitres"})
 COUNTED: Final = frozenset(
-    """1 {pill} {tbl} {tablet} {tab} {capsule} {cap} {caplet} {packet} {each} {unit} pill pills tablet tablets tab tabs
-    tablet(s) capsule capsules cap caps capsule(s) packet packets each unit dose""".split()
+    {
+        *("1", "each", "{each}", "unit", "{unit}", "dose", "{packet}", "packet", "packets"),
+        *("{pill}", "pill", "pills"),
+        *("{tbl}", "{tablet}", "{tab}", "tablet", "tablets", "tablet(s)", "tab", "tabs"),
+        *("{capsule}", "{cap}", "{caplet}", "capsule", "capsules", "capsule(s)", "cap", "caps"),
+    }
 )
 
 

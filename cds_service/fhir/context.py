@@ -8,7 +8,7 @@ from functools import cached_property
 from cds_service.clinical.codes import Ref
 from cds_service.clinical.interests import ProblemCodes
 from cds_service.drugs.vocabulary import Vocabulary
-from cds_service.fhir.elements import ref_of
+from cds_service.fhir.elements import part, parts, ref_of, text
 from cds_service.hooks.request import HookRequest, Json, Resource
 
 
@@ -30,17 +30,22 @@ class Reading:
 
     @cached_property
     def medications(self) -> Mapping[str, Resource]:
-        """The Medication resources of the request, by "Medication/id": most calls have none, and never ask."""
-        resources = (*self.request.drafts, *_all_resources(self.request.prefetch or {}))
-        return {ref_of(one, ""): one for one in resources if one.get("resourceType") == "Medication"}
+        """The Medication resources of the request, by "Medication/id" and by the address of their entry.
+
+        Most calls have none, and never ask.
+        """
+        found: dict[str, Resource] = {}
+        resources = [("", one) for one in self.request.drafts]
+        for address, one in (*resources, *_all_resources(self.request.prefetch or {})):
+            if one.get("resourceType") == "Medication":
+                found[ref_of(one, "")] = found[address] = one
+        found.pop("", None)
+        return found
 
 
-def _all_resources(prefetch: Mapping[str, Json]) -> Iterator[Resource]:
+def _all_resources(prefetch: Mapping[str, Json]) -> Iterator[tuple[str, Resource]]:
     for value in prefetch.values():
         if isinstance(value, dict):
-            yield value
-            entries = value.get("entry")
-            for entry in entries if isinstance(entries, list) else ():
-                resource = entry.get("resource") if isinstance(entry, dict) else None
-                if isinstance(resource, dict):
-                    yield resource
+            yield "", value
+            for entry in parts(value, "entry"):
+                yield text(entry, "fullUrl"), part(entry, "resource")

@@ -25,6 +25,7 @@ DAYS_IN: Final = {
     "mo": Decimal(30),
     "a": Decimal(365),
 }
+LONGEST_DAYS: Final = 100_000  # of an order; what says more says nonsense
 # HL7 GTSAbbreviation and the Latin that clients write in its place, as times a day.
 TIMES_A_DAY: Final = {
     "QD": Decimal(1),
@@ -108,14 +109,14 @@ class Dosing:
 
 def read_dosing(dosages: Sequence[Resource], product: Product) -> Dosing:
     """Read all Dosage elements of one order of a product."""
-    steps = tuple([_step(dosage, product) for dosage in dosages])
-    in_turn = len(steps) > 1 and _in_turn(dosages, steps)
+    steps = _levels(dosages, tuple([_step(dosage, product) for dosage in dosages]))
+    in_turn = len(steps) > 1
     doses = _all_known([step.daily_mg for step in steps])
     lengths = _all_known([step.days for step in steps])
     firsts = [step.first for step in steps if step.first]
     lasts = _all_known([step.last for step in steps])
     return Dosing(
-        daily_mg=(max(doses) if in_turn else sum(doses, NOTHING)) if doses else None,
+        daily_mg=max(doses) if doses else None,
         steps=steps,
         route=_route(dosages),
         first=min(firsts) if firsts else None,
@@ -131,11 +132,38 @@ def _all_known(values: list[Known | None]) -> list[Known]:
     return known if len(known) == len(values) else []
 
 
-def _in_turn(dosages: Iterable[Resource], steps: tuple[Step, ...]) -> bool:
-    """One after the other: numbered differently, or each with a time of its own; otherwise all at once."""
-    numbers = [dosage.get("sequence") for dosage in dosages]
-    numbered = None not in numbers and len(set(map(str, numbers))) == len(numbers)
-    return numbered or (all(step.dated for step in steps) and len({(step.first, step.last) for step in steps}) > 1)
+def _levels(dosages: Sequence[Resource], steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The levels of an order, one after the other; dosages of one number, or of one time, belong together.
+
+    Dosages without numbers and without times of their own are all taken at once.
+    """
+    if len(steps) <= 1:
+        return steps
+    keys: list[object]
+    if all("sequence" in dosage for dosage in dosages):
+        keys = [str(dosage["sequence"]) for dosage in dosages]
+    elif all(step.dated for step in steps):
+        keys = [(step.first, step.last) for step in steps]
+    else:
+        keys = [None] * len(steps)
+    levels: dict[object, list[Step]] = {}
+    for key, step in zip(keys, steps, strict=True):
+        levels.setdefault(key, []).append(step)
+    return tuple(_at_once(level) for level in levels.values())
+
+
+def _at_once(steps: list[Step]) -> Step:
+    if len(steps) == 1:
+        return steps[0]
+    doses = _all_known([step.daily_mg for step in steps])
+    often = _all_known([step.times_a_day for step in steps])
+    return Step(
+        daily_mg=sum(doses, NOTHING) if doses else None,
+        first=min((step.first for step in steps if step.first), default=None),
+        last=max(_all_known([step.last for step in steps]), default=None),
+        days=max(_all_known([step.days for step in steps]), default=None),
+        times_a_day=sum(often, NOTHING) if often else None,
+    )
 
 
 def _step(dosage: Resource, product: Product) -> Step:
@@ -161,14 +189,14 @@ def _step(dosage: Resource, product: Product) -> Step:
 def _duration_days(duration: Resource) -> int | None:
     value, unit = number(duration, "value"), text(duration, "code") or text(duration, "unit").rstrip("s")
     per = DAYS_IN.get({"day": "d", "week": "wk", "month": "mo", "hour": "h"}.get(unit, unit))
-    return None if value is None or per is None else round(value * per)
+    return None if value is None or per is None else min(round(value * per), LONGEST_DAYS)
 
 
 def _daily_mg(dosage: Resource, product: Product, times: Decimal | None) -> Decimal | None:
     """The largest daily amount; for doses taken when needed, the stated daily maximum if there is one."""
     ceiling = _ceiling(part(dosage, "maxDosePerPeriod"), product) if "maxDosePerPeriod" in dosage else None
     dose = _single_mg(dosage, product)
-    if dose is None or times is None:
+    if dose is None or times is None or times <= 0:
         return ceiling
     return dose * times if ceiling is None else min(dose * times, ceiling)
 

@@ -52,12 +52,12 @@ def subject(resource: Resource) -> str:
 
 def read_draft(resource: Resource, ref: Ref, reading: Reading, *, selected: bool) -> Medication | Gap | None:
     """A MedicationRequest among the drafts: an order, or the stop of one."""
+    if text(resource, "status") == "entered-in-error" or text(resource, "intent") == "option":
+        return None
     product = read_medicine(resource, ref, reading)
     if product is None or isinstance(product, Gap):
         return product
     stops = text(resource, "status") in STOPS or resource.get("doNotPerform") is True
-    if text(resource, "status") == "entered-in-error":
-        return None
     state = State.STOPPING if stops else State.ORDERED
     prior = reference(resource, "priorPrescription")
     continues = {ref, Ref(prior)} if prior else {ref}
@@ -85,11 +85,9 @@ def _of_record(
 ) -> Medication | Gap | None:
     finished = status in FINISHED
     product = read_medicine(resource, ref, reading)
-    if product is None:
-        return Gap(ref, Why.UNCODED)
-    if isinstance(product, Gap):
+    if product is None or isinstance(product, Gap):
         # What has ended cannot hide anything that runs, nor is it worth a word.
-        return None if finished else product
+        return None if finished else product or Gap(ref, Why.UNCODED)
     if wanted.isdisjoint(product.ingredients):
         return None
     if not finished and status not in TAKEN_BY_STATUS:
@@ -173,14 +171,15 @@ def _supply_days(dispense: Resource) -> int | None:
 
 def _today(state: State, started: Day | None, ended: Day | None, reading: Reading) -> State:
     """What an order that is active by status is today; what straddles a boundary counts as still running."""
-    if state is not State.RUNNING:
+    if state not in {State.RUNNING, State.PAUSED}:
         return state
-    if started is not None and started.surely_after(reading.today):
-        return State.PLANNED
     if ended is not None and ended.surely_before(reading.today):
-        gone = (reading.today - ended.last).days
-        return State.LAPSED if gone <= LAPSE_DAYS else State.ENDED
-    return State.RUNNING
+        if (reading.today - ended.last).days > LAPSE_DAYS:
+            return State.ENDED
+        return State.LAPSED if state is State.RUNNING else state
+    if state is State.RUNNING and started is not None and started.surely_after(reading.today):
+        return State.PLANNED
+    return state
 
 
 def _reasons(resource: Resource, reading: Reading) -> frozenset[ProblemName]:
@@ -190,6 +189,8 @@ def _reasons(resource: Resource, reading: Reading) -> frozenset[ProblemName]:
         for system, code in codings(reason):
             names |= reading.problems.names(system, code) or frozenset()
         names |= reading.problems.named_in(words(reason))
+    for dosage in parts(resource, "dosageInstruction"):
+        names |= reading.problems.named_in(text(dosage, "text"))
     for pointer in parts(resource, "reasonReference"):
         names |= reading.problems.named_in(text(pointer, "display"))
     return frozenset(names)
@@ -314,10 +315,9 @@ def read_problem(resource: Resource, ref: Ref, reading: Reading) -> Problem | Ga
     if readable and not names:
         return None
     verified = _codes(resource, "verificationStatus")
-    abated = day(resource, "abatementDateTime")
     if PROBLEMS_THAT_COUNT.isdisjoint(_codes(resource, "clinicalStatus")) or not NOT_REAL.isdisjoint(verified):
         return None
-    if abated and abated.surely_before(reading.today):
+    if _abated(resource, reading):
         return None
     if not readable:
         named = reading.problems.named_by(words(concept))
@@ -326,6 +326,15 @@ def read_problem(resource: Resource, ref: Ref, reading: Reading) -> Problem | Ga
         names = frozenset({named})
     recorded = day(resource, "recordedDate") or day(resource, "onsetDateTime")
     return Problem(ref, names, words(concept), recorded, provisional=not PROVISIONAL.isdisjoint(verified))
+
+
+def _abated(resource: Resource, reading: Reading) -> bool:
+    """Whether it is over: on a day gone by, or in whatever words, unless it is called active all the same."""
+    over = day(resource, "abatementDateTime") or day(part(resource, "abatementPeriod"), "end")
+    if over is not None:
+        return over.surely_before(reading.today)
+    said = any(resource.get(name) for name in ("abatementString", "abatementAge", "abatementRange", "abatementBoolean"))
+    return said and "clinicalStatus" not in resource
 
 
 def _codes(resource: Resource, name: str) -> list[str]:

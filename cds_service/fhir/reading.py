@@ -158,7 +158,7 @@ def read_situation(request: HookRequest, drafts: Drafts, interests: Interests, r
         today=reading.today,
         hook=request.hook,
         orders=drafts.medications,
-        medications=record.medications.listing(),
+        medications=record.medicines(),
         results=record.results.listing(said_none="results" in record.said_none),
         problems=record.problems.listing(),
         lab_orders=record.lab_orders.listing(),
@@ -178,6 +178,7 @@ class _Record:
         self.lab_orders: _Shelf[LabOrder] = _Shelf()
         self.patient: _Shelf[Patient] = _Shelf()
         self.said_none: set[str] = set()
+        self.based_on: dict[str, set[str]] = {}
 
     def read(self, key: str, value: Json) -> None:
         """One prefetch key. Null is the client's word that there is none; other kinds of nothing are gaps.
@@ -187,12 +188,17 @@ class _Record:
         if value is None:
             self.said_none.add(key)
             return
-        if not isinstance(value, dict) or _failed(value):
-            self.gap(key, Gap(key, Why.FAILED))
-        elif text(value, "resourceType") != "Bundle":
+        kind = text(value, "resourceType") if isinstance(value, dict) else ""
+        if kind == "OperationOutcome" and isinstance(value, dict) and not _failed(value):
+            return
+        if not isinstance(value, dict) or not (kind == "Bundle" or kind in READERS):
+            self.gap(key, Gap(key, Why.FAILED))  # an OperationOutcome, or nothing that FHIR has in this place
+        elif kind != "Bundle":
             self.resource(key, value, key)
-        else:
+        elif isinstance(value.get("entry", []), list):
             self._bundle(key, value)
+        else:
+            self.gap(key, Gap(key, Why.FAILED))
 
     def _bundle(self, key: str, bundle: Resource) -> None:
         for position, entry in enumerate(_entries(bundle), 1):
@@ -249,10 +255,17 @@ class _Record:
     def statement(self, resource: Resource, where: str, position: int | None) -> None:
         """A MedicationStatement; one that is based on a request in the record says nothing new."""
         wanted = self.interests.ingredients
-        based_on = {relative(text(one, "reference")) for one in parts(resource, "basedOn")}
-        if wanted and self.medications.items.keys().isdisjoint(based_on):
+        if wanted:
             ref = ref_of(resource, where, position)
+            self.based_on[ref] = {relative(text(one, "reference")) for one in parts(resource, "basedOn")}
             self._put(self.medications, where, ref, r4.read_statement(resource, ref, self.reading, wanted))
+
+    def other_version(self, resource: Resource, where: str, position: int | None) -> None:
+        """A medicine of the record in a shape we do not read."""
+        ref = ref_of(resource, where, position)
+        found = _of_other_version(resource, ref, self.reading)
+        if found is not None and found.may_hide(self.interests.ingredients):
+            self.gap(where, found)
 
     def observation(self, resource: Resource, where: str, position: int | None) -> None:
         """An Observation, one item for each test in it."""
@@ -281,6 +294,14 @@ class _Record:
         else:
             self.gap("patient", Gap(place(where, position), Why.OTHER_PATIENT))
 
+    def medicines(self) -> Listing[Medication]:
+        """What the record says is taken; a statement based on a request in the record says nothing new."""
+        items = self.medications.items
+        for ref, requests in self.based_on.items():
+            if not items.keys().isdisjoint(requests):
+                items.pop(ref, None)
+        return self.medications.listing()
+
     def who(self) -> Patient:
         """The patient; who was not supplied has only gaps."""
         found = self.patient.items.get("patient")
@@ -293,6 +314,8 @@ class _Record:
 READERS: Final = {
     "MedicationRequest": _Record.request,
     "MedicationStatement": _Record.statement,
+    "MedicationOrder": _Record.other_version,
+    "MedicationPrescription": _Record.other_version,
     "Observation": _Record.observation,
     "Condition": _Record.condition,
     "ServiceRequest": _Record.lab_order,

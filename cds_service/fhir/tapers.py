@@ -10,6 +10,7 @@ LARGE_STEP: Final = 10  # mg a day, down to LARGE_STEP_DOWN_TO; then SMALL_STEP 
 SMALL_STEP: Final = 5
 LARGE_STEP_ABOVE: Final = 15
 SHORTEST_DAYS: Final = 14
+LARGEST_DOSE: Final = 200  # mg a day; no source names a dose as high, so nobody could check a taper from above it
 USUAL_TIMES_A_DAY: Final = 3  # the label's schedule, when the running order does not say how often
 
 
@@ -25,11 +26,11 @@ def plan_taper(daily_mg: Decimal | None) -> tuple[TaperStep, ...]:
     """The levels below a daily dose, in multiples of 5 mg, each for a week, two weeks in all at least.
 
     Returns:
-        nothing when the dose is unknown, or too small for a step of 5 mg.
+        nothing when the dose is unknown, too small for a step of 5 mg, or higher than anyone takes.
 
     Source: decision 26; the size of the steps is common practice (facts B-05), the two weeks facts B-04.
     """
-    if daily_mg is None or daily_mg <= SMALL_STEP:
+    if daily_mg is None or not SMALL_STEP < daily_mg <= LARGEST_DOSE:
         return ()
     levels = []
     level = _below(daily_mg)

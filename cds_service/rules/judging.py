@@ -197,11 +197,13 @@ def _pair(one: c.Medicine, other: c.Medicine, situation: Situation) -> Verdict:
     if not orders.items and not orders.gaps:
         return FAILS
     partners = therapy.taken(situation, other)
-    different = tuple([
-        item
-        for item in partners.items
-        if not orders.items or any(not item.ingredients <= order.ingredients for order in orders.items)
-    ])
+    different = tuple(
+        [
+            item
+            for item in partners.items
+            if not orders.items or any(not item.ingredients <= order.ingredients for order in orders.items)
+        ]
+    )
     with_partner = _found(therapy.Found(different, partners.gaps))
     with_order = _found(orders)
     both = all_of((with_order, with_partner))

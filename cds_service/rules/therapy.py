@@ -107,7 +107,7 @@ def continued_refs(situation: Situation) -> frozenset[Ref]:
     """The records that a draft order renews or replaces: the draft speaks for them."""
     drafts = [draft for draft in situation.orders.items if draft.state is State.ORDERED]
     renewed = {item.ref for draft in drafts for item in renewed_by(draft, situation)}
-    return frozenset(renewed.union(*[draft.continues for draft in drafts]))
+    return _with_statements(renewed.union(*[draft.continues for draft in drafts]), situation)
 
 
 def ended_refs(situation: Situation) -> frozenset[Ref]:
@@ -118,7 +118,19 @@ def ended_refs(situation: Situation) -> frozenset[Ref]:
             ended |= _stopped_by(draft, situation)
         elif draft.continues:
             ended |= {item.ref for item in _continued(draft, situation) if not (item.ingredients & draft.ingredients)}
-    return frozenset(ended)
+    return _with_statements(ended, situation)
+
+
+def _with_statements(refs: set[Ref], situation: Situation) -> frozenset[Ref]:
+    """These records, and the statements of the same medicine: they report what is ordered, and end with it."""
+    record = situation.medications.items
+    meant = [item for item in record if item.ref in refs] if refs else ()
+    reports = {item.ref for item in record if _is_report(item) and any(_same(item, one) for one in meant)}
+    return frozenset(refs | reports)
+
+
+def _is_report(item: Medication) -> bool:
+    return item.ref.startswith("MedicationStatement/")
 
 
 def _stopped_by(draft: Medication, situation: Situation) -> set[Ref]:
@@ -158,10 +170,15 @@ def unchanged_renewal(draft: Medication, situation: Situation) -> Medication | N
 
 
 def total_daily_mg(medications: Iterable[Medication]) -> Amount:
-    """The daily dose of several orders together: different strengths of one medicine add up."""
+    """The daily dose of several orders together: different strengths of one medicine add up.
+
+    What the patient reports of a medicine that is ordered too is the same dose said twice.
+    """
     known = Decimal(0)
     complete = True
-    for item in medications:
+    items = tuple(medications)
+    orders = [item for item in items if not _is_report(item)]
+    for item in orders or items:
         if item.daily_mg is None:
             complete = False
         else:

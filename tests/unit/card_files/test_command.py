@@ -44,16 +44,25 @@ def test_a_new_card_has_the_right_form_and_is_a_draft(folder):
     assert source.data["status"] == "draft"
 
 
-def test_a_new_card_passes_and_its_blanks_are_named(folder, capsys):
+def test_a_new_card_passes_and_every_line_to_rewrite_is_named(folder, capsys):
     capsys.readouterr()
     assert command.lint(folder, today=TODAY) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "cards/my-card.yaml:10: note: no clinician has reviewed this card",
-        "cards/my-card.yaml:25: note: `REPLACE` of the skeleton still stands in this text",
-        "cards/my-card.yaml:31: note: `REPLACE` of the skeleton still stands in this text",
-        "cards/my-card.yaml:35: note: `REPLACE` of the skeleton still stands in this text",
-        "1 card and 6 examples: no mistakes, 4 notes",
+    *notes, last = capsys.readouterr().out.splitlines()
+    lines = (folder / "my-card.yaml").read_text(encoding="utf-8").splitlines()
+    blank = [number for number, line in enumerate(lines, 1) if "REPLACE" in line]
+    stands = [
+        f"cards/my-card.yaml:{number}: note: `REPLACE` of the skeleton still stands in this line" for number in blank
     ]
+    assert [note for note in notes if "skeleton" in note] == stands
+    assert {"owner", "checks"} <= {lines[number - 1].partition(":")[0] for number in blank}
+    assert last == f"1 card and 8 examples in {folder}: no mistakes, {len(notes)} notes"
+
+
+def test_a_line_of_the_skeleton_without_its_comment_is_named_too(folder, capsys):
+    edit(folder, "opioid]  # REPLACE", "opioid]")
+    capsys.readouterr()
+    assert command.lint(folder, today=TODAY) == 0
+    assert "cards/my-card.yaml:14: note: this line still stands as in the skeleton" in capsys.readouterr().out
 
 
 def test_the_author_is_told_what_to_do_next(tmp_path, capsys):
@@ -86,14 +95,15 @@ def test_a_folder_that_is_not_there_is_said_so(tmp_path, capsys):
 
 def test_every_mistake_is_printed_and_counted(folder, capsys):
     edit(folder, "status: draft", "status: drafty")
-    edit(folder, "owner: medication-safety", "ownr: medication-safety")
+    edit(folder, "owner: ", "ownr: ")
     capsys.readouterr()
     assert command.lint(folder) == 1
     allowed = "Allowed are `draft`, `shadow`, `active`, `retired`"
     assert capsys.readouterr().out.splitlines() == [
-        f"cards/my-card.yaml:6: `drafty` is not allowed here; did you mean `draft`? {allowed}",
-        "cards/my-card.yaml:9: `ownr` is not a field here; did you mean `owner`?",
-        "2 mistakes",
+        f"cards/my-card.yaml:7: `drafty` is not allowed here; did you mean `draft`? {allowed}",
+        "cards/my-card.yaml:10: `ownr` is not a field here; did you mean `owner`?",
+        f"2 mistakes in {folder}",
+        "Names, words and examples are checked once these are mended.",
     ]
 
 
@@ -102,8 +112,8 @@ def test_an_example_that_comes_out_otherwise_is_a_mistake(folder, capsys):
     capsys.readouterr()
     assert command.lint(folder) == 1
     assert capsys.readouterr().out.splitlines() == [
-        "cards/my-card.yaml:39: example `75 years` should be shown as critical, but is shown as warning",
-        "1 mistake",
+        "cards/my-card.yaml:40: example `75 years` should be shown as critical, but is shown as warning",
+        f"1 mistake in {folder}",
     ]
 
 
@@ -121,8 +131,8 @@ def test_a_review_counts_for_two_years(folder, reviewed, note, capsys):
     edit(folder, "reviewed: never", f"reviewed: {reviewed}")
     capsys.readouterr()
     assert command.lint(folder, today=TODAY) == 0
-    printed = [line for line in capsys.readouterr().out.splitlines() if "review" in line]
-    assert printed == ([f"cards/my-card.yaml:10: note: {note}"] if note else [])
+    printed = [line for line in capsys.readouterr().out.splitlines() if "review" in line and "1 card" not in line]
+    assert printed == ([f"cards/my-card.yaml:11: note: {note}"] if note else [])
 
 
 def test_without_a_clock_the_age_of_a_review_is_not_looked_at(folder, capsys):
@@ -136,14 +146,14 @@ def test_two_examples_of_one_name_are_noted(folder, capsys):
     edit(folder, "case: oxycodone is ordered", "case: dantrolene is ordered")
     capsys.readouterr()
     assert command.lint(folder) == 0
-    assert "my-card.yaml:38: note: 2 examples are called `dantrolene is ordered`" in capsys.readouterr().out
+    assert "my-card.yaml:39: note: 2 examples are called `dantrolene is ordered`" in capsys.readouterr().out
 
 
 def test_a_retired_card_is_left_in_peace(folder, capsys):
     edit(folder, "status: draft", "status: retired")
     capsys.readouterr()
     assert command.lint(folder, today=TODAY) == 0
-    assert capsys.readouterr().out == "1 card and 6 examples: no mistakes, no notes\n"
+    assert capsys.readouterr().out == f"1 card and 8 examples in {folder}: no mistakes, no notes\n"
 
 
 def test_the_list_has_one_line_for_each_card(folder, capsys):
@@ -159,4 +169,4 @@ def test_a_broken_library_cannot_be_listed(folder, capsys):
     edit(folder, "version: 1", "version: one")
     capsys.readouterr()
     assert command.list_cards(folder) == 1
-    assert "cards/my-card.yaml:5: `one` must be a whole number" in capsys.readouterr().out
+    assert "cards/my-card.yaml:6: `one` must be a whole number" in capsys.readouterr().out

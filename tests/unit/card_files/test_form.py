@@ -259,6 +259,29 @@ BROKEN = [
         [(14, "entry 2 of `when` needs one of `from`, `above`, `up_to`, `below`")],
     ),
     ("above: 300 mg", "above: 300", [(14, "`300` must be a number of mg a day, such as `400 mg`")]),
+    ("above: 300 mg}", 'above: "80,5 mg"}', [(14, "`80,5 mg` must have a decimal point, not a comma: `80.5 mg`")]),
+    (
+        "above: 300 mg}",
+        "above: 80,5 mg}",
+        [
+            (14, "`5 mg` is not a field here; a number has a decimal point, not a comma: `80.5 mg`"),
+            (14, "`80` must be a number of mg a day, such as `400 mg`"),
+        ],
+    ),
+    (
+        'summary: "{Pair}: added sedation"',
+        'summary: {us: "Over 35", uk: "Over 30"}',
+        [
+            (
+                30,
+                (
+                    "`summary` cannot differ by country, only a limit can; {limit} in a text prints the limit "
+                    "of the daily dose that applies"
+                ),
+            )
+        ],
+    ),
+    ("case: alone,", "case: alone, in: de,", [(47, "`de` must be `us` or `uk`")]),
     ("above: 300 mg", "above: 300 mcg", [(14, "`300 mcg` must be a number of mg a day, such as `400 mg`")]),
     (
         "above: 300 mg",
@@ -291,7 +314,20 @@ BROKEN = [
     (
         "{daily_dose: dantrolene, above: 300 mg}",
         "{daily_dos: dantrolene, above: 300 mg}",
-        [(14, "`daily_dos` is not a condition; did you mean `daily_dose`?")],
+        [
+            (
+                14,
+                (
+                    "`daily_dos` is not a condition; did you mean `daily_dose`? docs/reference/conditions.md "
+                    "explains all that there are"
+                ),
+            )
+        ],
+    ),
+    (
+        "{daily_dose: dantrolene, above: 300 mg}",
+        "{weight: over 80 kg}",
+        [(14, "`weight` is not a condition; docs/reference/conditions.md explains all that there are")],
     ),
     (
         "{daily_dose: dantrolene, above: 300 mg}",
@@ -653,6 +689,9 @@ def test_no_jargon_reaches_the_author(old, new, expected):  # noqa: ARG001 (the 
 
 ACCEPTED = """
 - {together: [{of: dantrolene, route: oral}, {of: estrogen, route: systemic}]}
+- {together: [[dantrolene, baclofen], {of: [opioid, benzodiazepine], route: oral}]}
+- {ordering: [dantrolene, baclofen]}
+- {taking: [opioid, benzodiazepine], route: oral}
 - {age: {us: over 35 years, uk: over 30 years}}
 - {age: from 65 years}
 - {count_of: [opioid, benzodiazepine, antipsychotic], at_least: 3, distinct: ingredient, including: ordered}

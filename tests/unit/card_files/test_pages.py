@@ -43,6 +43,11 @@ def read(line):
             "oral dantrolene meets baclofen: one is being ordered, and the other is taken or ordered too",
         ),
         (
+            "{together: [dantrolene, {of: [opioid, estrogen], route: oral}]}",
+            "dantrolene meets oral opioid or estrogen: one is being ordered, and the other is taken or ordered too",
+        ),
+        ("{taking: [opioid, estrogen, baclofen]}", "opioid, estrogen or baclofen is taken or being ordered"),
+        (
             "{daily_dose: dantrolene, above: 300 mg, up_to: 400 mg}",
             "the daily dose of dantrolene is more than 300 mg and at most 400 mg",
         ),
@@ -156,6 +161,10 @@ def test_what_is_no_condition_is_not_read_aloud():
         (
             "{conditions: [spasticity, {condition: dysphagia, days_ago: 9, provisional: yes}, {condition: jaundice}]}",
             "on the problem list: spasticity, dysphagia (9 days ago, provisional), jaundice",
+        ),
+        (
+            "{ordering: [baclofen], pending: [ALT, {test: AST, days_ago: 30}, {test: INR}], in: uk}",
+            "ordering baclofen; tests ordered, without a result yet: ALT, AST (30 days ago), INR; by the limits of UK",
         ),
         ("{not_supplied: [medications, results]}", "not supplied: medications, results"),
     ],

@@ -190,5 +190,8 @@ def test_without_a_record_it_is_open_when_the_dose_was_raised(answer):
 
 
 def test_a_second_strength_added_to_the_first_raises_the_dose(answer):
-    record = [takes("dantrolene", since=300, dose=100, product="a"), takes("dantrolene", since=20, dose=75, product="b")]
+    record = [
+        takes("dantrolene", since=300, dose=100, product="a"),
+        takes("dantrolene", since=20, dose=75, product="b"),
+    ]
     assert answer(FOUR_WEEKS_AGO, record=record) == "fails"

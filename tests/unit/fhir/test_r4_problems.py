@@ -1,0 +1,216 @@
+"""Conditions: which diagnoses count today, and which codes and words are the ones we name."""
+
+from datetime import date
+
+import pytest
+
+from cds_service.clinical.days import Day
+from cds_service.clinical.model import Gap, Why
+from tests.journeys.records import HL7, ICD_10_CM, SNOMED_CT, concept, day, whose
+from tests.unit.fhir.chart import NOTHING, only, record
+
+ICD_10 = "http://hl7.org/fhir/sid/icd-10"
+CIRRHOSIS = concept(ICD_10_CM, "K74.60", "Cirrhosis of liver")
+
+
+def clinical(code):
+    return {"coding": [{"system": f"{HL7}/condition-clinical", "code": code}]}
+
+
+def verified(code):
+    return {"coding": [{"system": f"{HL7}/condition-ver-status", "code": code}]}
+
+
+def condition(**members):
+    said = {
+        "resourceType": "Condition",
+        "id": "c",
+        "clinicalStatus": clinical("active"),
+        "verificationStatus": verified("confirmed"),
+        "code": CIRRHOSIS,
+        "subject": whose(),
+        **members,
+    }
+    return {name: value for name, value in said.items() if value is not ...}
+
+
+def read(**members):
+    return only(record(conditions=[condition(**members)]).problems)
+
+
+@pytest.mark.parametrize(
+    ("status", "counts"),
+    [
+        (clinical("active"), True),
+        (clinical("recurrence"), True),
+        (clinical("relapse"), True),
+        (..., True),
+        ("active", True),
+        (clinical("inactive"), False),
+        (clinical("remission"), False),
+        (clinical("resolved"), False),
+        ("resolved", False),
+        ({"coding": [*clinical("resolved")["coding"], {"system": "urn:local", "code": "R"}]}, False),
+    ],
+)
+def test_a_diagnosis_counts_unless_it_is_over(status, counts):
+    assert (read(clinicalStatus=status) is not None) is counts
+
+
+@pytest.mark.parametrize(
+    ("status", "counts", "provisional"),
+    [
+        (verified("confirmed"), True, False),
+        (..., True, False),
+        ("confirmed", True, False),
+        (verified("provisional"), True, True),
+        (verified("differential"), True, True),
+        (verified("unconfirmed"), True, True),
+        ("provisional", True, True),
+        (verified("refuted"), False, None),
+        (verified("entered-in-error"), False, None),
+        ("entered-in-error", False, None),
+    ],
+)
+def test_a_refuted_diagnosis_does_not_count_and_a_suspected_one_is_provisional(status, counts, provisional):
+    problem = read(verificationStatus=status)
+    assert (problem is not None) is counts
+    assert problem is None or problem.provisional is provisional
+
+
+@pytest.mark.parametrize(
+    ("abated", "counts"),
+    [
+        (day(1), False),
+        ("2026-10", False),
+        ("2025", False),
+        (day(0), True),
+        (day(-1), True),
+        ("2026-11", True),
+        ("2026", True),
+        ("long ago", True),
+    ],
+)
+def test_a_diagnosis_that_has_surely_abated_does_not_count(abated, counts):
+    assert (read(abatementDateTime=abated) is not None) is counts
+
+
+@pytest.mark.parametrize(
+    ("system", "code", "names"),
+    [
+        (ICD_10_CM, "K74.60", {"active-liver-disease"}),
+        (ICD_10_CM, "K7460", {"active-liver-disease"}),
+        (ICD_10_CM, "k74.60", {"active-liver-disease"}),
+        (ICD_10_CM, "K74", {"active-liver-disease"}),
+        (ICD_10, "K74.6", {"active-liver-disease"}),
+        (ICD_10_CM, "K70.30", {"active-liver-disease"}),
+        (ICD_10_CM, "K76.6", {"active-liver-disease"}),
+        (ICD_10_CM, "B18.2", {"active-liver-disease"}),
+        (ICD_10_CM, "R13.10", {"dysphagia"}),
+        (ICD_10_CM, "I69.391", {"dysphagia", "spasticity"}),
+        (ICD_10_CM, "I69.30", {"spasticity"}),
+        (ICD_10, "I69.391", {"spasticity"}),
+        (ICD_10_CM, "G35", {"spasticity"}),
+        (ICD_10_CM, "T88.3XXA", {"malignant-hyperthermia"}),
+        (ICD_10_CM, "R17", {"jaundice"}),
+        (SNOMED_CT, "19943007", {"active-liver-disease"}),
+        (SNOMED_CT, "40739000", {"dysphagia"}),
+        (ICD_10_CM, "K70.0", set()),  # alcoholic fatty liver: caution, not active liver disease
+        (ICD_10, "K700", set()),
+        (ICD_10_CM, "K76.0", set()),  # fatty liver
+        (ICD_10_CM, "K76", set()),
+        (ICD_10_CM, "Z86.19", set()),  # history of hepatitis
+        (ICD_10_CM, "Z86", set()),
+        (ICD_10_CM, "K7", set()),
+        (ICD_10_CM, "I10", set()),
+        (ICD_10_CM, "G95.89", set()),
+        (SNOMED_CT, "38341003", set()),
+        (SNOMED_CT, "1994300", set()),
+        (SNOMED_CT, "199430071", set()),
+    ],
+)
+def test_a_code_carries_our_names_by_the_longest_prefix_that_fits(system, code, names):
+    problem = read(code={"coding": [{"system": system, "code": code}]})
+    assert (set() if problem is None else problem.names) == names
+
+
+def test_several_codes_of_one_diagnosis_carry_all_their_names():
+    said = {"coding": [*concept(ICD_10_CM, "K70.0", "x")["coding"], *concept(SNOMED_CT, "19943007", "y")["coding"]]}
+    assert read(code=said).names == {"active-liver-disease"}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Cirrhosis of liver", "active-liver-disease"),
+        ("  liver   CIRRHOSIS ", "active-liver-disease"),
+        ("Difficulty swallowing", "dysphagia"),
+        ("Multiple-sclerosis", "spasticity"),
+    ],
+)
+def test_a_diagnosis_in_words_alone_is_read_when_it_is_exactly_these_words(text, name):
+    problem = read(code={"text": text})
+    assert (problem.names, problem.shown) == ({name}, text.strip())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        {"text": "no cirrhosis of liver"},
+        {"text": "family history of jaundice"},
+        {"text": "hypertension"},
+        {"coding": [{"system": "urn:local", "code": "571.5", "display": "something of the liver"}]},
+        {"coding": [{"code": "K74.60"}]},
+        {},
+        "K74.60",
+        ...,
+    ],
+)
+def test_a_diagnosis_that_we_cannot_place_is_a_gap(code):
+    assert read(code=code) == Gap("Condition/c", Why.UNCODED)
+
+
+def test_a_local_code_with_known_words_is_read_by_its_words():
+    said = {"coding": [{"system": "urn:local", "code": "571.5"}], "text": "Cirrhosis"}
+    assert read(code=said).names == {"active-liver-disease"}
+
+
+def test_a_diagnosis_that_does_not_count_is_no_gap_even_if_we_cannot_place_it():
+    assert read(code={"text": "hypertension"}, clinicalStatus=clinical("resolved")) is None
+
+
+@pytest.mark.parametrize(
+    ("members", "recorded"),
+    [
+        ({"recordedDate": "2026-03-01", "onsetDateTime": "2020"}, Day.on(date(2026, 3, 1))),
+        ({"onsetDateTime": "2020"}, Day(date(2020, 1, 1), date(2020, 12, 31))),
+        ({"onsetString": "as a child"}, None),
+        ({}, None),
+    ],
+)
+def test_a_diagnosis_is_dated_by_its_entry_else_by_its_onset(members, recorded):
+    assert read(**members).recorded == recorded
+
+
+def test_the_clients_own_words_are_kept_for_the_reader():
+    assert read(code={**CIRRHOSIS, "text": "Liver cirrhosis, Child A"}).shown == "Liver cirrhosis, Child A"
+
+
+def test_problems_are_not_read_when_no_rule_asks_for_any():
+    assert only(record(NOTHING, conditions=[condition()]).problems) is None
+
+
+def test_the_same_condition_twice_counts_once():
+    assert len(record(conditions=[condition(), condition()]).problems.items) == 1
+
+
+# Bugs -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "abated",
+    [{"abatementPeriod": {"start": "2020-01-01", "end": "2020-02-01"}}, {"abatementString": "after treatment"}],
+    ids=list,
+)
+def test_a_diagnosis_that_has_abated_does_not_count_however_its_end_is_said(abated):
+    assert read(clinicalStatus=..., **abated) is None
