@@ -90,7 +90,7 @@ def _medication(number: int, code: str, name: str, written: str) -> Json:
     }
 
 
-def _result(number: int, day: str, code: str, name: str, value: float, unit: str, high: float) -> Json:  # noqa: PLR0913
+def _result(number: int, day: str, code: str, name: str, value: float, unit: str, high: float) -> Json:  # noqa: PLR0913, PLR0917
     quantity = {"unit": unit, "system": UCUM, "code": unit}
     return {
         "resourceType": "Observation",

@@ -329,9 +329,7 @@ def _entries(bundle: Resource) -> Iterable[Json]:
 
 
 def _failed(resource: Resource) -> bool:
-    """An OperationOutcome in the place of data, unless it only remarks."""
-    if text(resource, "resourceType") != "OperationOutcome":
-        return False
+    """Whether an OperationOutcome in the place of data says more than a remark."""
     severities = {text(issue, "severity") for issue in parts(resource, "issue")}
     return not severities or bool(severities - {"information", "warning", "success"})
 

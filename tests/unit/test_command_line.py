@@ -384,7 +384,7 @@ def test_the_server_of_another_country_answers_by_its_limits(run, file):
     assert orjson.loads(run("check", path, "--json", *NOW, CDS_JURISDICTION="uk")[1]) == answer
 
 
-# Bugs -----------------------------------------------------------------------------------------------------------------
+# Once wrong -----------------------------------------------------------------------------------------------------------
 
 
 def test_explain_prints_json_when_it_is_asked_to(run, file):

@@ -155,7 +155,7 @@ def test_a_library_whose_cards_are_for_other_moments_has_nothing_to_refuse():
     assert advice(bare(hook="patient-view", prefetch={}), library).cards == ()
 
 
-# Bugs -----------------------------------------------------------------------------------------------------------------
+# Once wrong -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_card_in_shadow_refuses_no_call():

@@ -379,7 +379,7 @@ def test_no_check_is_named_twice_or_both_clear_and_not_checked(sent):
     assert sorted(named) == sorted(set(named))
 
 
-# Bugs -----------------------------------------------------------------------------------------------------------------
+# Once wrong -----------------------------------------------------------------------------------------------------------
 
 
 def test_several_medicines_were_not_checked():

@@ -262,7 +262,7 @@ def test_the_answer_counts_what_was_not_checked():
     assert advice(bare(DANTROLENE, prefetch={})).not_checked > 0
 
 
-# Bugs -----------------------------------------------------------------------------------------------------------------
+# Once wrong -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_card_in_shadow_silences_no_card_that_is_active():

@@ -240,7 +240,7 @@ def test_a_card_without_words_for_buttons_has_none():
     assert "suggestions" not in cards(call, card_that())["spoken"]
 
 
-# Bugs -----------------------------------------------------------------------------------------------------------------
+# Once wrong -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_dose_that_nobody_takes_is_not_tapered():

@@ -320,7 +320,7 @@ def test_a_dosage_of_another_type_has_no_dose(wrong):
     assert in_record(dosageInstruction=wrong).daily_mg is None
 
 
-# Bugs -----------------------------------------------------------------------------------------------------------------
+# Once wrong -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("days", [10**10, 1e300])

@@ -221,7 +221,7 @@ def test_an_order_that_would_not_be_valid_stops_the_start():
         check_models({"broken": broken}, FIVE)
 
 
-# Bugs -----------------------------------------------------------------------------------------------------------------
+# Once wrong -----------------------------------------------------------------------------------------------------------
 
 TWO_SIZES = "a level of two sizes of dose is two Dosages with one sequence number, which the reader takes for two steps"
 

@@ -353,7 +353,7 @@ def test_medicines_are_not_read_when_no_rule_asks_for_any():
     assert only(situation.medications) is None
 
 
-# Bugs -----------------------------------------------------------------------------------------------------------------
+# Once wrong -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_statement_read_before_the_request_it_is_based_on_counts_once_too():

@@ -204,7 +204,7 @@ def test_the_same_condition_twice_counts_once():
     assert len(record(conditions=[condition(), condition()]).problems.items) == 1
 
 
-# Bugs -----------------------------------------------------------------------------------------------------------------
+# Once wrong -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -421,7 +421,7 @@ def test_an_interest_in_one_medicine_leaves_the_others_unread():
     assert [item.ref for item in found.medications.items] == ["MedicationRequest/b"]
 
 
-# Bugs -----------------------------------------------------------------------------------------------------------------
+# Once wrong -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -448,3 +448,13 @@ def test_a_medicine_of_the_record_in_a_shape_of_another_version_is_a_gap(kind):
         "medicationCodeableConcept": concept(RXNORM, "1292", "baclofen"),
     }
     assert only(record(medications=[older]).medications) is not None
+
+
+def test_a_medicine_of_another_version_that_no_rule_names_is_no_gap():
+    lisinopril = {
+        "resourceType": "MedicationOrder",
+        "id": "o",
+        "medicationCodeableConcept": concept(RXNORM, "29046", "lisinopril"),
+    }
+    nameless = {"resourceType": "MedicationOrder", "id": "n"}
+    assert record(medications=[lisinopril, nameless]).medications.gaps == ()

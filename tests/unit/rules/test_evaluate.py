@@ -540,7 +540,7 @@ def test_a_finding_never_prints_the_patient():
     assert repr(finding("open")) == "<Finding open tier=None None>"
 
 
-# -- bugs ------------------------------------------------------------------------------------------------------------
+# -- once wrong -------------------------------------------------------------------------------------------------------
 
 
 def test_sex_is_no_news_to_a_renewal():

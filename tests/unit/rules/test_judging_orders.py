@@ -804,7 +804,7 @@ def test_a_count_is_proved_by_each_medicine_once(proof):
     assert proof(either, drafts=drafts, record=[takes("morphine", ref="m"), takes("baclofen")]) == ["m", "t"]
 
 
-# -- bugs ------------------------------------------------------------------------------------------------------------
+# -- once wrong -------------------------------------------------------------------------------------------------------
 
 
 def test_a_draft_of_another_medicine_that_could_not_be_read_leaves_no_count_open(answer):

@@ -480,7 +480,7 @@ def test_a_result_without_a_day_is_not_earlier_than_itself(answer):
     assert answer(condition, results=[result("ALT", between(40, 1), xuln=3)]) == "fails"
 
 
-# -- bugs ------------------------------------------------------------------------------------------------------------
+# -- once wrong -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("condition", [THREE_TIMES, c.FlaggedHigh(ALT_OR_AST, within_days=90)])

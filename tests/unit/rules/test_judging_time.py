@@ -186,7 +186,7 @@ def test_without_a_record_it_is_open_when_the_dose_was_raised(answer):
     assert answer(FOUR_WEEKS_AGO, drafts=[order("dantrolene")], record=[NO_RECORD]) == NO_RECORD_IS_OPEN
 
 
-# -- bugs ------------------------------------------------------------------------------------------------------------
+# -- once wrong -------------------------------------------------------------------------------------------------------
 
 
 def test_a_second_strength_added_to_the_first_raises_the_dose(answer):
