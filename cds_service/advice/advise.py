@@ -10,7 +10,7 @@ from cds_service.card_files.cards import Selection
 from cds_service.card_files.library import WITHOUT_ORDERS, Library
 from cds_service.clinical.model import Situation, Why
 from cds_service.fhir.orders import OrderContext
-from cds_service.fhir.reading import read_drafts, read_situation, start_reading
+from cds_service.fhir.reading import in_place_of_records, read_drafts, read_situation, start_reading
 from cds_service.hooks.request import HookRequest, Json
 from cds_service.rules.evaluate import Finding, evaluate
 
@@ -52,7 +52,7 @@ def examine(
     """What was judged, what was known, and what came of it; None when no rule is about these orders."""
     reading = start_reading(request, library.vocabulary, library.codelists.problems, at)
     drafts = read_drafts(request, reading)
-    selection = library.about(request.hook, drafts.medications)
+    selection = library.about(request.hook, drafts.medications, replacing=in_place_of_records(request))
     if not selection.rules:
         return None
     supplied = with_missing_data(request, selection.interests.keys, fetch)

@@ -50,7 +50,7 @@ _ENTRIES: Final[Mapping[Why, str]] = {
     Why.NO_SEX: "the sex is missing",
     Why.RULE_FAILED: "an error in this service",
 }
-WHOLE: Final = frozenset({Why.NOT_SUPPLIED, Why.FAILED, Why.RULE_FAILED})
+_PASSING: Final = frozenset({Why.UNKNOWN_MEDICINE, Why.UNCODED})  # one entry among many, of which most say nothing
 LONGEST_LABEL: Final = 40
 
 
@@ -82,7 +82,7 @@ def reasons(gaps: Iterable[Gap], *, markup: bool) -> list[str]:
 
 
 def _together(why: Why, gaps: list[Gap]) -> str:
-    places = listed(PLACES.get(gap.where, "a list") for gap in gaps)
+    places = listed(PLACES.get(gap.where, "the selected order" if "/" in gap.where else "a list") for gap in gaps)
     several = len(gaps) > 1 or gaps[0].where in SEVERAL
     return f"{places} {'were' if several else 'was'} {_LISTS[why]}"
 
@@ -96,11 +96,11 @@ def _entry(gap: Gap, *, markup: bool) -> str:
 def indicator(findings: Iterable[Finding], situation: Situation, library: Library) -> Indicator:
     """A warning when a check of an ordered antispastic could not be made at all, else information."""
     selected = [order for order in situation.orders.items if order.selected]
-    refs = {order.ref for order in selected} | {gap.where for gap in situation.orders.gaps}
     ordered: frozenset[str] = frozenset(ingredient for order in selected for ingredient in order.ingredients)
     ordered |= frozenset(name for gap in situation.orders.gaps for name in gap.concerns or ())
     undecided = [gap for finding in findings if finding.tier is None for gap in finding.gaps]
-    whole = any(gap.why in WHOLE or gap.where in refs for gap in undecided)
+    orders = set(situation.orders.gaps)
+    whole = any(gap.why not in _PASSING or gap.concerns is not None or gap in orders for gap in undecided)
     return Indicator.WARNING if whole and not ordered.isdisjoint(library.antispastics) else Indicator.INFO
 
 

@@ -194,8 +194,12 @@ def _sources(claims: tuple[Claim, ...]) -> str:
 
 
 def _links(claims: tuple[Claim, ...]) -> list[CardJson]:
-    by_url = {claim.url: claim.source for claim in reversed(claims) if claim.url}
-    return [{"label": label, "url": url, "type": "absolute"} for url, label in reversed(by_url.items())]
+    """Every address once, the primary source first."""
+    by_url: dict[str, str] = {}
+    for claim in claims:
+        if claim.url:
+            by_url.setdefault(claim.url, claim.source)
+    return [{"label": label, "url": url, "type": "absolute"} for url, label in by_url.items()]
 
 
 def override_reasons(codes: tuple[str, ...]) -> list[CardJson]:

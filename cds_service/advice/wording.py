@@ -12,17 +12,18 @@ from cds_service.card_files.cards import Card
 from cds_service.card_files.library import Library
 from cds_service.clinical.codes import Route, RxCUI, TestName
 from cds_service.clinical.days import Day, age_in_years
-from cds_service.clinical.model import TAKEN, Medication, Problem, Result, Situation, State
+from cds_service.clinical.model import TAKEN, Medication, Problem, Result, Situation, State, Why
 from cds_service.clinical.quantity import INFINITE, Amount, Bounds
 from cds_service.drugs.vocabulary import Vocabulary
 from cds_service.fhir.tapers import TaperStep
 from cds_service.rules.conditions import DailyDose
 from cds_service.rules.evaluate import Finding
 from cds_service.rules.judging import newest
-from cds_service.rules.therapy import ended_refs, series_of, total_daily_mg, unchanged_renewal
+from cds_service.rules.therapy import Therapy, ended_refs, series_of, total_daily_mg, unchanged_renewal
 
 LONGEST_LIST: Final = 4
 MOST_RESULTS: Final = 5
+NAMEABLE_MG: Final = 1_000_000  # a day; what is higher says only that
 NAMEABLE_TIMES: Final = 1000  # times the upper limit; what is higher says only that
 LONGEST_SUMMARY: Final = 139  # CDS Hooks: under 140 characters
 _WORD: Final = re.compile(r"\{(\w+)\}")
@@ -68,6 +69,8 @@ def on_day(day: Day) -> str:
 
 def milligrams(amount: Decimal) -> str:
     """A number of milligrams a day, without needless zeros."""
+    if amount > NAMEABLE_MG:
+        return f"more than {NAMEABLE_MG} mg/day"
     return f"{amount.quantize(Decimal('0.01')).normalize():f} mg/day"
 
 
@@ -209,7 +212,7 @@ class Wording:
 
     def _since(self, item: Medication) -> str:
         series = series_of(self.situation, item)
-        started = None if series.undated else series.started or item.started
+        started = _known_start(series) or (None if series.undated else item.started)
         if started is None or item.state is State.ORDERED:
             return "since an unknown date" if started is None else "from today"
         word = "from" if started.surely_after(self.situation.today) else "since"
@@ -225,7 +228,7 @@ class Wording:
         record = [item for item in self.finding.evidence if isinstance(item, Medication) and item.state in TAKEN]
         items = self.ended() or record or list(self.subject())
         found = (series_of(self.situation, item) for item in items)
-        started = next((one.started for one in found if one.started and not one.undated), None)
+        started = next((day for one in found if (day := _known_start(one)) is not None), None)
         if started is None:
             return "since an unknown date"
         return f"since {self._in_short(started)}"
@@ -321,8 +324,11 @@ class Wording:
         """{problems}."""
         found = [item for item in self.finding.evidence if isinstance(item, Problem)]
         labels = self.library.codelists.problem_labels
-        said = (self.said(item.shown) or listed(labels[name] for name in sorted(item.names)) for item in found)
-        return listed(list(said)[:LONGEST_LIST])
+        said = [self.said(item.shown) or listed(labels[name] for name in sorted(item.names)) for item in found]
+        called = [
+            f"{words} (suspected)" if item.provisional else words for words, item in zip(said, found, strict=True)
+        ]
+        return listed(called[:LONGEST_LIST])
 
     def age(self) -> str:
         """{age}."""
@@ -340,6 +346,11 @@ class Wording:
 
 UNKNOWN_DOSE: Final = "an unknown dose"
 RECENT_DAYS: Final = 60  # what began in these days is dated exactly, what began before by its month
+
+
+def _known_start(series: Therapy) -> Day | None:
+    """Since when it runs, however vaguely; nothing when one of its orders has no date at all."""
+    return None if any(gap.why is Why.NO_DATE for gap in series.undated) else series.started
 
 
 def _height(result: Result) -> Decimal:

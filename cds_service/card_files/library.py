@@ -42,13 +42,16 @@ class Library:
                     for ingredient in card.triggers:
                         triggers[ingredient] = (*triggers.get(ingredient, ()), card)
 
-    def about(self, hook: str, orders: Listing[Medication]) -> Selection:
-        """The rules that can matter for these orders at this hook, and what they ask of the record."""
+    def about(self, hook: str, orders: Listing[Medication], *, replacing: bool = False) -> Selection:
+        """The rules that can matter for these orders at this hook, and what they ask of the record.
+
+        `replacing` says that a draft stands in the place of an order of the record, by its id.
+        """
         if hook in WITHOUT_ORDERS or orders.gaps:
             return self._selection((hook,), self._by_hook.get(hook, ()))
         triggers = self._by_trigger.get(hook, {})
         named = sorted({i for order in orders.items if order.selected for i in order.ingredients if i in triggers})
-        ends = any(order.continues - {order.ref} for order in orders.items if order.state is State.ORDERED)
+        ends = replacing or any(order.continues - {order.ref} for order in orders.items if order.state is State.ORDERED)
         cards = {card.id: card for ingredient in named for card in triggers[ingredient]}
         if ends:  # a draft may put another medicine in the place of one that runs
             cards |= {card.id: card for card in self._by_hook.get(hook, ()) if _asks_about_replacement(card)}

@@ -1,5 +1,6 @@
 """What the rules about the ordered medicines ask of the record, so that nothing else is read."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -8,6 +9,14 @@ from typing import Final
 from cds_service.clinical.codes import ICD_10, ICD_10_CM, SNOMED_CT, LoincCode, ProblemName, RxCUI, TestName
 
 _READ: Final = frozenset({ICD_10_CM, ICD_10, SNOMED_CT})
+_WORDS: Final = re.compile(r"[^\W_]+")
+DENIALS: Final = frozenset(
+    {
+        *("no", "not", "non", "without", "never", "exclude", "excluded", "excludes", "unlikely", "negative"),
+        *("denies", "denied", "rule", "ruled", "history"),
+        *("family", "father", "mother", "brother", "sister", "parent", "parents", "sibling"),
+    }
+)
 PREFETCH_KEYS = ("patient", "medications", "statements", "conditions", "results", "orders")
 
 
@@ -75,8 +84,12 @@ class ProblemCodes:
 
     def named_in(self, text: str) -> frozenset[ProblemName]:
         """Our names whose words stand in a text, e.g. in the reason of an order."""
-        words = f" {' '.join(text.casefold().replace('-', ' ').split())} "
+        words = f" {' '.join(_WORDS.findall(text.casefold()))} "
         return frozenset(name for phrase, name in self.phrases.items() if f" {phrase} " in words)
+
+    def affirmed_in(self, text: str) -> frozenset[ProblemName]:
+        """The same, unless a word of the text may deny them or speak of someone else."""
+        return frozenset() if DENIALS & set(_WORDS.findall(text.casefold())) else self.named_in(text)
 
     def named_by(self, text: str) -> ProblemName | None:
         """Our name for a diagnosis that is written in words, when it is these words and no others."""

@@ -116,6 +116,10 @@ class Step:
     days: int | None = None
     times_a_day: Decimal | None = None
 
+    def __repr__(self) -> str:
+        """Nothing of it."""
+        return "<Step>"
+
     @property
     def dated(self) -> bool:
         """Whether the step says when it starts, ends, or how long it lasts."""

@@ -42,6 +42,12 @@ class Reading:
         found.pop("", None)
         return found
 
+    @cached_property
+    def conditions(self) -> Mapping[str, Resource]:
+        """The Condition resources of the request, for orders that give their reason by a reference."""
+        everything = (one for _, one in _all_resources(self.request.prefetch or {}))
+        return {ref_of(one, ""): one for one in everything if one.get("resourceType") == "Condition"}
+
 
 def _all_resources(prefetch: Mapping[str, Json]) -> Iterator[tuple[str, Resource]]:
     for value in prefetch.values():

@@ -19,15 +19,25 @@ def read_medicine(resource: Resource, ref: Ref, reading: Reading) -> Product | G
     """
     concept = part(resource, "medicationCodeableConcept")
     if concept:
-        return _of_concept(concept, ref, reading)
+        found = _of_concept(concept, ref, reading)
+        return found or (Gap(ref, Why.UNKNOWN_MEDICINE) if _says_something(concept) else None)
     pointer = part(resource, "medicationReference")
     if not pointer:
-        return None
+        # Something stands there that is no concept and no reference: a medicine that nobody can read.
+        said = any(value for name, value in resource.items() if name.startswith("medication"))
+        return Gap(ref, Why.UNKNOWN_MEDICINE) if said else None
     target = _target(resource, reference(resource, "medicationReference"), reading)
     if target is not None:
         found = _of_concept(part(target, "code"), ref, reading)
         return _of_ingredients(target, ref, reading) if found is None or isinstance(found, Gap) else found
     return _of_text(text(pointer, "display"), ref, reading)
+
+
+def _says_something(concept: Resource) -> bool:
+    """Whether it holds more than empty members: a code, or words, in whatever shape."""
+    coding = concept.get("coding")
+    codings_said = any(coding) if isinstance(coding, list) else bool(coding)
+    return codings_said or bool(text(concept, "text").strip())
 
 
 def _target(resource: Resource, pointer: str, reading: Reading) -> Resource | None:

@@ -25,6 +25,7 @@ from cds_service.fhir.elements import (
     part,
     parts,
     reference,
+    relative,
     text,
     words,
 )
@@ -111,7 +112,7 @@ def _medication(  # noqa: PLR0913, PLR0917 (one medicine is one row of facts)
     effective = part(resource, "effectivePeriod")
     started = Day.on(dosing.first) if dosing.first else day(effective, "start") or day(resource, "effectiveDateTime")
     started = started or written
-    days, ended = _course(resource, started, dosing.days, dosing.last)
+    ended = _end(resource, started, dosing.days, dosing.last)
     ended = ended or day(effective, "end")
     route = dosing.route or product.route
     stated = SYSTEMIC.get(dosing.route) if dosing.route else None
@@ -128,7 +129,7 @@ def _medication(  # noqa: PLR0913, PLR0917 (one medicine is one row of facts)
         daily_mg=dosing.daily_mg,
         steps=dosing.steps,
         reasons=_reasons(resource, reading),
-        days=days,
+        days=dosing.days,
         continues=continues,
         selected=selected,
         says_taper=dosing.says_taper,
@@ -136,19 +137,19 @@ def _medication(  # noqa: PLR0913, PLR0917 (one medicine is one row of facts)
     )
 
 
-def _course(
-    resource: Resource, started: Day | None, days: int | None, last: date | None
-) -> tuple[int | None, Day | None]:
-    """How many days an order lasts, and its last day: from its dosage, else from its supply."""
+def _end(resource: Resource, started: Day | None, days: int | None, last: date | None) -> Day | None:
+    """The last day of an order: from its dosage, else from its supply, else from how long it is valid.
+
+    What is dispensed for a few days may go on: the length of a course is only what the dosage says.
+    """
     if last is not None:
-        return days, Day.on(last)
+        return Day.on(last)
     dispense = part(resource, "dispenseRequest")
-    if days is None:
-        days = _supply_days(dispense)
+    days = _supply_days(dispense) if days is None else days
     if days is not None and started is not None:
         length = timedelta(days=max(days - 1, 0))
-        return days, Day(_later(started.first, length), _later(started.last, length))
-    return days, day(part(dispense, "validityPeriod"), "end")
+        return Day(_later(started.first, length), _later(started.last, length))
+    return day(part(dispense, "validityPeriod"), "end")
 
 
 def _later(start: date, length: timedelta) -> date:
@@ -188,11 +189,14 @@ def _reasons(resource: Resource, reading: Reading) -> frozenset[ProblemName]:
     for reason in parts(resource, "reasonCode"):
         for system, code in codings(reason):
             names |= reading.problems.names(system, code) or frozenset()
-        names |= reading.problems.named_in(words(reason))
+        names |= reading.problems.affirmed_in(words(reason))
     for dosage in parts(resource, "dosageInstruction"):
-        names |= reading.problems.named_in(text(dosage, "text"))
+        names |= reading.problems.affirmed_in(text(dosage, "text"))
     for pointer in parts(resource, "reasonReference"):
-        names |= reading.problems.named_in(text(pointer, "display"))
+        names |= reading.problems.affirmed_in(text(pointer, "display"))
+        target = reading.conditions.get(relative(text(pointer, "reference")))
+        problem = None if target is None else read_problem(target, Ref(""), reading)
+        names |= problem.names if isinstance(problem, Problem) else frozenset()
     return frozenset(names)
 
 
@@ -241,9 +245,14 @@ def _result(
         amount=_in_unit(measured, unit, test),
         times_uln=_times_uln(measured, unit, item, test),
         flagged_high=flagged,
-        shown="" if value is None else f"{comparator}{value.normalize():f} {written or code}".strip(),
+        shown="" if value is None else f"{comparator}{value.normalize():f} {unit_shown(written or code)}".strip(),
         preliminary=text(whole, "status") == "preliminary",
     )
+
+
+def unit_shown(unit: str) -> str:
+    """The unit for the reader: a pure number has none."""
+    return "" if unit == "1" else unit
 
 
 def _unread(ref: Ref, why: Why, test: LabTest) -> Gap:
@@ -312,17 +321,18 @@ def read_problem(resource: Resource, ref: Ref, reading: Reading) -> Problem | Ga
     found = [reading.problems.names(system, code) for system, code in codings(concept)]
     names = frozenset().union(*filter(None, found))
     readable = any(each is not None for each in found)
-    if readable and not names:
+    if readable and not names and not reading.problems.named_in(words(concept)):
         return None
     verified = _codes(resource, "verificationStatus")
     if PROBLEMS_THAT_COUNT.isdisjoint(_codes(resource, "clinicalStatus")) or not NOT_REAL.isdisjoint(verified):
         return None
     if _abated(resource, reading):
         return None
-    if not readable:
+    if not names:  # without a code that is listed the words decide; what they only mention is open
         named = reading.problems.named_by(words(concept))
         if named is None:
-            return Gap(ref, Why.UNCODED, words(concept))
+            mentioned = reading.problems.named_in(words(concept))
+            return Gap(ref, Why.UNCODED, words(concept), frozenset(map(str, mentioned)) or None)
         names = frozenset({named})
     recorded = day(resource, "recordedDate") or day(resource, "onsetDateTime")
     return Problem(ref, names, words(concept), recorded, provisional=not PROVISIONAL.isdisjoint(verified))

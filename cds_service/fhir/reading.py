@@ -1,6 +1,6 @@
 """From the JSON of a hook call to what we know: the drafts first, then of the record only what rules about them ask."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final, Generic, TypeVar
@@ -79,7 +79,7 @@ def read_drafts(request: HookRequest, reading: Reading) -> Drafts:
                 (asked if selected else beside).append(found)
             elif found is not None:
                 items.append(found)
-    asked += (Gap(one, Why.UNREADABLE) for one in _selected_but_absent(request))
+    asked += (Gap(one, Why.NOT_SUPPLIED) for one in _selected_but_absent(request))
     return Drafts(Listing(tuple(items), tuple(asked)), tuple(beside), tuple(labs))
 
 
@@ -102,6 +102,17 @@ def _draft(resource: Resource, ref: Ref, reading: Reading, *, selected: bool) ->
     if _of_another(resource, reading):
         return Gap(ref, Why.OTHER_PATIENT)
     return r4.read_draft(resource, ref, reading, selected=selected)
+
+
+def in_place_of_records(request: HookRequest) -> bool:
+    """Whether a draft has the id of an order in the record: it replaces that order, whatever it names."""
+    drafts = {one.get("id") for one in request.drafts} - {None}
+    value = (request.prefetch or {}).get("medications")
+    entries = value.get("entry") if isinstance(value, dict) else None
+    if not drafts or not isinstance(entries, list):
+        return False
+    resources = (entry.get("resource") for entry in entries if isinstance(entry, dict))
+    return any(one.get("id") in drafts for one in resources if isinstance(one, dict))
 
 
 def _of_other_version(resource: Resource, ref: Ref, reading: Reading) -> Gap | None:
@@ -207,7 +218,9 @@ class _Record:
                 self.resource(key, resource, key, position)
             else:
                 self.gap(key, Gap(place(key, position), Why.UNREADABLE))
-        if any(text(link, "relation") == "next" for link in parts(bundle, "link")):
+        total = bundle.get("total")
+        missing = isinstance(total, int) and total > len(_entries(bundle))
+        if missing or any(text(link, "relation") == "next" for link in parts(bundle, "link")):
             self.gap(key, Gap(key, Why.MORE_PAGES, before=_oldest(key, bundle)))
 
     def resource(self, key: str, resource: Resource, where: str, position: int | None = None) -> None:
@@ -323,7 +336,7 @@ READERS: Final = {
 }
 
 
-def _entries(bundle: Resource) -> Iterable[Json]:
+def _entries(bundle: Resource) -> Sequence[Json]:
     entries = bundle.get("entry")
     return entries if isinstance(entries, list) else ()
 

@@ -149,9 +149,9 @@ def _holding(
         indicator = Indicator.WARNING
     if renewal:
         indicator = Indicator.INFO
-    # What could only have made the card milder is no news; what could have made it more urgent is.
+    # What could only have made the card milder is no news; what could have made it say more is.
     urgency = rule.tiers[index].indicator.urgency
-    open_ = [gap for worse, gap in passed if worse.urgency < urgency and gap not in verdict.accounted]
+    open_ = [gap for worse, gap in passed if worse.urgency <= urgency and gap not in verdict.accounted]
     factors = [at for at, factor in enumerate(rule.factors) if judge(factor, situation).truth is _HOLDS]
     return Finding(rule, index, indicator, evidence, orders, _once(open_), tuple(factors), renewal)
 

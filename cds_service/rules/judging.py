@@ -117,7 +117,7 @@ def _starting(medicine: c.Medicine, situation: Situation) -> Verdict:
 def _recent(item: Medication, today: date) -> Truth:
     """Whether it is taken, or ended so lately that the therapy goes on."""
     if item.state is not State.ENDED:
-        return Truth.HOLDS
+        return Truth.FAILS if item.state is State.PLANNED else Truth.HOLDS
     ago = therapy.ended_days_ago(item, today)
     return Bounds(high=Decimal(therapy.SERIES_GAP_DAYS)).judge(ago.least, ago.most)
 

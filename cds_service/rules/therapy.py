@@ -23,6 +23,7 @@ EVER_TAKEN: Final = RECORDED | TAKEN_OR_PLANNED  # every state but those of draf
 _HOLDS: Final = Truth.HOLDS  # see verdict.py
 _UNKNOWN: Final = Truth.UNKNOWN
 SERIES_GAP_DAYS: Final = 30  # a pause of up to this long belongs to the therapy (decision 12)
+VAGUE_DAYS: Final = 62  # a start known only to lie in so many days is too vague for a schedule
 ASSUMED_SUPPLY_DAYS: Final = 30  # of an ended order that does not say when: a month's supply, choice of this service
 
 Asked = TypeVar("Asked", bound=Hashable)
@@ -233,7 +234,7 @@ def therapy(situation: Situation, medicine: Medicine) -> Therapy:
         current = [item for item in record.items if ended_days_ago(item, situation.today).least <= SERIES_GAP_DAYS]
     dated = [item for item in record.items if item.started is not None]
     series = [item for item in current if item.started is not None]
-    undated = tuple(Gap(item.ref, Why.NO_DATE, item.name) for item in current if item.started is None)
+    undated = tuple(gap for item in current if (gap := _undated(item, situation.today)) is not None)
     if not series:
         return Therapy(tuple(current), None, record.gaps, undated)
     begun = min(item.started.first for item in series if item.started)
@@ -254,6 +255,14 @@ def series_of(situation: Situation, item: Medication) -> Therapy:
 def _series_of(situation: Situation, asked: tuple[frozenset[RxCUI], Route | None]) -> Therapy:
     ingredients, route = asked
     return therapy(situation, Medicine("", ingredients, None if route is None else str(route)))
+
+
+def _undated(item: Medication, today: date) -> Gap | None:
+    """Why the start of an order is too little known for a schedule: no date, a year alone, or a month not yet over."""
+    if item.started is None:
+        return Gap(item.ref, Why.NO_DATE, item.name)
+    vague = (item.started.last - item.started.first).days > VAGUE_DAYS or item.started.last > today
+    return Gap(item.ref, Why.IMPRECISE_DATE, item.name) if vague and item.started.first <= today else None
 
 
 def ended_days_ago(item: Medication, today: date) -> Span:

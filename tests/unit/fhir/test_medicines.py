@@ -74,9 +74,19 @@ def test_an_unknown_code_with_an_unknown_text_is_a_gap_that_may_hide_anything(sa
     assert gap.label == label
 
 
-@pytest.mark.parametrize("said", [{}, by(" "), by(None, {"display": ""}), "baclofen", ["baclofen"], None])
-def test_a_record_that_names_no_medicine_is_a_gap(said):
-    assert in_record(medicationCodeableConcept=said) == Gap("MedicationRequest/m", Why.UNCODED)
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({}, Why.UNCODED),
+        (by(" "), Why.UNCODED),
+        (None, Why.UNCODED),
+        (by(None, {"display": ""}), Why.UNKNOWN_MEDICINE),
+        ("baclofen", Why.UNKNOWN_MEDICINE),
+        (["baclofen"], Why.UNKNOWN_MEDICINE),
+    ],
+)
+def test_a_record_that_names_no_medicine_is_a_gap(said, why):
+    assert in_record(medicationCodeableConcept=said) == Gap("MedicationRequest/m", why)
 
 
 def test_a_medicine_that_no_rule_asks_about_is_left_out():

@@ -379,7 +379,7 @@ def test_without_selections_every_draft_is_asked_about():
 )
 def test_a_selected_medicine_that_was_not_sent_is_a_gap(selected, gaps):
     found = orders(draft(), selections=frozenset(selected))
-    assert [(gap.where, gap.why) for gap in found.gaps] == [(one, Why.UNREADABLE) for one in gaps]
+    assert [(gap.where, gap.why) for gap in found.gaps] == [(one, Why.NOT_SUPPLIED) for one in gaps]
 
 
 def test_an_unreadable_draft_is_asked_about_only_when_it_is_selected():

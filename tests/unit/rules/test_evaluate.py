@@ -190,9 +190,9 @@ def test_no_degree_that_holds_is_no_finding():
     assert find(DEGREES, chart(drafts=[DRAFT], patient=Patient(Ref("p"), "male"))) is None
 
 
-def test_an_equally_urgent_degree_that_is_open_is_no_news():
+def test_an_equally_urgent_degree_that_is_open_could_have_said_more():
     two = rule(ORDERED, tiers=[Tier(WARNING, (HIGH,)), Tier(WARNING)])
-    assert find(two, chart(drafts=[DRAFT], results=[NO_LABS])).gaps == ()
+    assert find(two, chart(drafts=[DRAFT], results=[NO_LABS])).gaps == (NO_LABS,)
 
 
 def test_a_gap_that_several_degrees_meet_is_named_once():
@@ -312,7 +312,7 @@ def test_a_paused_partner_and_a_provisional_diagnosis_lower_and_cap():
 
 
 def test_what_is_open_is_measured_by_the_degree_not_by_what_became_of_it():
-    two = rule(PAIR, tiers=[Tier(WARNING, (HIGH,)), Tier(WARNING)])
+    two = rule(PAIR, tiers=[Tier(INFO, (HIGH,)), Tier(WARNING)])
     finding = find(two, chart(drafts=[DRAFT], record=[paused("baclofen")], results=[NO_LABS]))
     assert (finding.indicator, finding.gaps) == (INFO, ())
 
