@@ -610,3 +610,17 @@ def test_what_one_medicine_was_asked_does_not_answer_for_another():
     assert refs(taken(situation, BACLOFEN).items) == ["b"]
     assert refs(running(situation, DANTROLENE).items) == ["d"]
     assert refs(running(situation, BACLOFEN).items) == ["b"]
+
+
+def test_what_the_patient_reports_of_an_ordered_medicine_is_the_same_dose_said_twice():
+    said = takes("baclofen", dose=30, ref="MedicationStatement/s")
+    assert total_daily_mg([takes("baclofen", dose=30), said]) == exactly(30)
+    assert total_daily_mg([said]) == exactly(30)
+
+
+def test_a_strength_that_ended_before_another_began_does_not_add_up():
+    ended = took("dantrolene", since=300, until=41, dose=100, product="a", ref="a")
+    lower = takes("dantrolene", since=40, dose=75, product="b", ref="b")
+    assert last_dose_increase(chart(record=[ended, lower]), DANTROLENE)[0] == ago(300)
+    overlapping = took("dantrolene", since=300, until=40, dose=100, product="a", ref="a")
+    assert last_dose_increase(chart(record=[overlapping, lower]), DANTROLENE)[0] == ago(40)
