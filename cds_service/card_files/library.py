@@ -64,10 +64,6 @@ class Library:
         strengths = (self.vocabulary.oral_countable_strengths(ingredient) for ingredient in sorted(tapered))
         return tuple(product for products in strengths for product in products)
 
-    def everything(self) -> Interests:
-        """All that any card asks of the record."""
-        return interests([card for cards in self._by_hook.values() for card in cards], self.codelists)
-
     def _selection(self, key: tuple[str, ...], cards: tuple[Card, ...]) -> Selection:
         selection = self._selections.get(key)
         if selection is None:

@@ -46,11 +46,6 @@ PROVISIONAL: Final = frozenset({"provisional", "differential", "unconfirmed"})
 PENDING: Final = frozenset({"active", "draft", "on-hold"})
 
 
-def subject(resource: Resource) -> str:
-    """Whose resource it is, as "Patient/id"; "" when it does not say."""
-    return reference(resource, "subject") or reference(resource, "patient")
-
-
 def read_draft(resource: Resource, ref: Ref, reading: Reading, *, selected: bool) -> Medication | Gap | None:
     """A MedicationRequest among the drafts: an order, or the stop of one."""
     if text(resource, "status") == "entered-in-error" or text(resource, "intent") == "option":

@@ -225,16 +225,6 @@ def test_interests_are_the_medicines_and_tests_that_cards_name():
     assert asked.panels["1742-6"] == {"ALT"}
 
 
-def test_everything_is_what_all_cards_that_are_judged_ask():
-    several = library(
-        card("one", "{ordering: dantrolene}, {sex: female}"),
-        card("two", "{ordering: baclofen}, {condition: jaundice}", status="shadow"),
-        card("three", "{ordering: tizanidine}, {newest: ALT, above: 3 xULN}", status="draft"),
-    )
-    asked = several.everything()
-    assert (asked.keys, asked.ingredients) == ({"patient", "conditions"}, {DANTROLENE, BACLOFEN})
-
-
 def test_the_tablets_of_tapers_are_those_of_the_medicines_that_cards_taper():
     names = [product.name for product in OURS.taper_tablets()]
     assert names == [f"baclofen {strength} MG Oral Tablet" for strength in (5, 10, 15, 20)]

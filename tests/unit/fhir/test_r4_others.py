@@ -6,7 +6,6 @@ import pytest
 
 from cds_service.clinical.days import Day
 from cds_service.clinical.model import Gap, LabOrder, Why
-from cds_service.fhir import r4
 from tests.journeys.records import LOINC, concept, whose
 from tests.unit.fhir.chart import call, known, only, record
 
@@ -120,16 +119,3 @@ def test_a_birth_date_is_as_precise_as_it_came(born, day):
 @pytest.mark.parametrize("missing", [{"gender": None, "birthDate": None}])
 def test_both_can_be_missing(missing):
     assert patient(**missing).gaps == (Gap("patient", Why.NO_SEX), Gap("patient", Why.NO_BIRTH_DATE))
-
-
-@pytest.mark.parametrize(
-    ("resource", "subject"),
-    [
-        ({"subject": {"reference": "https://ehr.example/fhir/Patient/p1"}}, "Patient/p1"),
-        ({"patient": {"reference": "Patient/p1"}}, "Patient/p1"),
-        ({"subject": {"display": "A. Patient"}}, ""),
-        ({}, ""),
-    ],
-)
-def test_whose_a_resource_is(resource, subject):
-    assert r4.subject(resource) == subject
