@@ -200,10 +200,9 @@ class _Record:
             self.said_none.add(key)
             return
         kind = text(value, "resourceType") if isinstance(value, dict) else ""
-        if kind == "OperationOutcome" and isinstance(value, dict) and not _failed(value):
-            return
         if not isinstance(value, dict) or not (kind == "Bundle" or kind in READERS):
-            self.gap(key, Gap(key, Why.FAILED))  # an OperationOutcome, or nothing that FHIR has in this place
+            # An OperationOutcome in the place of data, however mild (decision 1), or nothing that FHIR has here.
+            self.gap(key, Gap(key, Why.FAILED))
         elif kind != "Bundle":
             self.resource(key, value, key)
         elif isinstance(value.get("entry", []), list):

@@ -100,8 +100,8 @@ def test_what_failed_or_is_of_another_type_is_a_gap(key, listing, failed):
 
 @every_list
 @pytest.mark.parametrize("remark", [outcome("information"), outcome("warning"), outcome("success", "information")])
-def test_an_outcome_that_only_remarks_is_no_failure(key, listing, remark):
-    assert getattr(known(sent(**{key: remark})), listing).gaps == ()
+def test_a_remark_in_the_place_of_a_list_proves_no_absence(key, listing, remark):
+    assert getattr(known(sent(**{key: remark})), listing).gaps == (Gap(key, Why.FAILED),)
 
 
 @every_list
