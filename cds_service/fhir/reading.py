@@ -205,6 +205,8 @@ class _Record:
             self.gap(key, Gap(key, Why.FAILED))
         elif kind != "Bundle":
             self.resource(key, value, key)
+            if key != "patient":  # one resource in the place of a list: it is there, and nobody knows what else is
+                self.gap(key, Gap(key, Why.MORE_PAGES))
         elif isinstance(value.get("entry", []), list):
             self._bundle(key, value)
         else:

@@ -458,3 +458,8 @@ def test_a_medicine_of_another_version_that_no_rule_names_is_no_gap():
     }
     nameless = {"resourceType": "MedicationOrder", "id": "n"}
     assert record(medications=[lisinopril, nameless]).medications.gaps == ()
+
+
+def test_one_resource_in_the_place_of_a_list_proves_no_absence_of_others():
+    found = known(sent(medications=nobodys())).medications
+    assert (len(found.items), found.gaps) == (1, (Gap("medications", Why.MORE_PAGES),))
