@@ -29,6 +29,8 @@ KIND_OF_PLACE: Final = {
 _LISTS: Final[Mapping[Why, str]] = {
     Why.NOT_SUPPLIED: "not supplied",
     Why.FAILED: "not readable",
+    Why.NOT_FETCHED: "not to be had from the FHIR server",
+    Why.TOO_LATE: "not there in time",
     Why.MORE_PAGES: "incomplete",
 }
 _ENTRIES: Final[Mapping[Why, str]] = {
@@ -43,6 +45,7 @@ _ENTRIES: Final[Mapping[Why, str]] = {
     Why.NO_STATUS: "it is not said whether {label} is being taken",
     Why.NO_ROUTE: "the route of {label} is not given",
     Why.NO_DOSE: "the daily dose of {label} cannot be computed",
+    Why.NO_WEIGHT: "the daily dose of {label} depends on a body weight that is missing",
     Why.NO_VALUE: "{label} has no value that can be read",
     Why.UNKNOWN_UNIT: "the unit of {label} is not known",
     Why.NO_UPPER_LIMIT: "{label} came without its upper limit",

@@ -14,6 +14,8 @@ LOINC: Final = "http://loinc.org"
 SNOMED_CT: Final = "http://snomed.info/sct"
 ICD_10_CM: Final = "http://hl7.org/fhir/sid/icd-10-cm"
 ICD_10: Final = "http://hl7.org/fhir/sid/icd-10"
+NDC: Final = "http://hl7.org/fhir/sid/ndc"
+ATC: Final = "http://www.whocc.no/atc"
 UCUM: Final = "http://unitsofmeasure.org"
 
 

@@ -22,6 +22,8 @@ class Why(StrEnum):
 
     NOT_SUPPLIED = "not-supplied"
     FAILED = "failed"
+    NOT_FETCHED = "not-fetched"
+    TOO_LATE = "too-late"
     UNREADABLE = "unreadable"
     MORE_PAGES = "more-pages"
     OTHER_PATIENT = "other-patient"
@@ -34,6 +36,7 @@ class Why(StrEnum):
     NO_STATUS = "no-status"
     NO_ROUTE = "no-route"
     NO_DOSE = "no-dose"
+    NO_WEIGHT = "no-weight"
     NO_VALUE = "no-value"
     UNKNOWN_UNIT = "unknown-unit"
     NO_UPPER_LIMIT = "no-upper-limit"

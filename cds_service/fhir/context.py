@@ -8,7 +8,7 @@ from functools import cached_property
 from cds_service.clinical.codes import Ref
 from cds_service.clinical.interests import ProblemCodes
 from cds_service.drugs.vocabulary import Vocabulary
-from cds_service.fhir.elements import part, parts, ref_of, text
+from cds_service.fhir.elements import part, parts, ref_of, relative, text
 from cds_service.hooks.request import HookRequest, Json, Resource
 
 
@@ -29,24 +29,27 @@ class Reading:
     request: HookRequest
 
     @cached_property
-    def medications(self) -> Mapping[str, Resource]:
-        """The Medication resources of the request, by "Medication/id" and by the address of their entry.
+    def resources(self) -> Mapping[str, Resource]:
+        """Every resource of the request that another one may point at: by "Type/id", and by the address of its entry.
 
-        Most calls have none, and never ask.
+        Most calls point at nothing, and never ask. What the record says of a resource wins over a draft of it.
         """
         found: dict[str, Resource] = {}
-        resources = [("", one) for one in self.request.drafts]
-        for address, one in (*resources, *_all_resources(self.request.prefetch or {})):
-            if one.get("resourceType") == "Medication":
-                found[ref_of(one, "")] = found[address] = one
+        drafts = (("", one) for one in self.request.drafts)
+        for address, one in (*drafts, *_all_resources(self.request.prefetch or {})):
+            found[ref_of(one, "")] = found[relative(address)] = one
         found.pop("", None)
         return found
 
-    @cached_property
-    def conditions(self) -> Mapping[str, Resource]:
-        """The Condition resources of the request, for orders that give their reason by a reference."""
-        everything = (one for _, one in _all_resources(self.request.prefetch or {}))
-        return {ref_of(one, ""): one for one in everything if one.get("resourceType") == "Condition"}
+    def resolve(self, pointer: str, within: Resource) -> Resource | None:
+        """What a reference inside `within` points at: contained, relative, absolute, versioned or "urn:uuid:...".
+
+        None when it is not in the request.
+        """
+        if pointer.startswith("#"):
+            contained = (one for one in parts(within, "contained") if f"#{text(one, 'id').lstrip('#')}" == pointer)
+            return next(contained, None)
+        return self.resources.get(relative(pointer)) if pointer else None
 
 
 def _all_resources(prefetch: Mapping[str, Json]) -> Iterator[tuple[str, Resource]]:

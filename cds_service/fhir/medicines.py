@@ -26,7 +26,7 @@ def read_medicine(resource: Resource, ref: Ref, reading: Reading) -> Product | G
         # Something stands there that is no concept and no reference: a medicine that nobody can read.
         said = any(value for name, value in resource.items() if name.startswith("medication"))
         return Gap(ref, Why.UNKNOWN_MEDICINE) if said else None
-    target = _target(resource, reference(resource, "medicationReference"), reading)
+    target = reading.resolve(reference(resource, "medicationReference"), resource)
     if target is not None:
         found = _of_concept(part(target, "code"), ref, reading)
         return _of_ingredients(target, ref, reading) if found is None or isinstance(found, Gap) else found
@@ -38,13 +38,6 @@ def _says_something(concept: Resource) -> bool:
     coding = concept.get("coding")
     codings_said = any(coding) if isinstance(coding, list) else bool(coding)
     return codings_said or bool(text(concept, "text").strip())
-
-
-def _target(resource: Resource, pointer: str, reading: Reading) -> Resource | None:
-    if pointer.startswith("#"):
-        contained = (one for one in parts(resource, "contained") if f"#{text(one, 'id').lstrip('#')}" == pointer)
-        return next(contained, None)
-    return reading.medications.get(pointer)
 
 
 def _of_ingredients(medication: Resource, ref: Ref, reading: Reading) -> Product | Gap:

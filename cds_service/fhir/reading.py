@@ -25,6 +25,7 @@ from cds_service.fhir import r4
 from cds_service.fhir.context import Reading
 from cds_service.fhir.elements import day, part, parts, place, ref_of, relative, text, words
 from cds_service.fhir.medicines import read_medicine
+from cds_service.fhir.results import read_result
 from cds_service.hooks.request import HookRequest, Json, Resource
 
 Item = TypeVar("Item", bound=Evidence)
@@ -286,7 +287,7 @@ class _Record:
         tests = self.interests.tests
         if tests:
             ref = ref_of(resource, where, position)
-            for found in r4.read_result(resource, ref, self.reading, tests):
+            for found in read_result(resource, ref, self.reading, tests):
                 name = f"{ref} {found.test}" if isinstance(found, Result) else ref
                 self._put(self.results, where, name, found)
 

@@ -62,4 +62,13 @@ def read_request(body: Json, *, hook: str) -> HookRequest:
         drafts=tuple(entry["resource"] for entry in orders),
         selections=frozenset(context["selections"]) if hook == "order-select" else None,
         prefetch=call.get("prefetch"),
+        access_token=_access_token(call.get("fhirAuthorization")),
     )
+
+
+def _access_token(authorization: Any) -> str | None:  # noqa: ANN401 - the schema promises no more than an object or null
+    """The bearer token for the client's FHIR server; one of another type, or no text, is none."""
+    if not authorization or str(authorization.get("token_type", "Bearer")).lower() != "bearer":
+        return None
+    token = authorization.get("access_token")
+    return token if isinstance(token, str) and token else None

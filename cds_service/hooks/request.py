@@ -18,6 +18,8 @@ class HookRequest:
         patient_id: the logical id alone, without "Patient/".
         user_id: e.g. "Practitioner/123"; None when the client names no user.
         encounter_id: the logical id alone.
+        fhir_server: the base address the client names; hostile until proven otherwise (`fhir.fetch`).
+        access_token: for that server and this call alone: never stored, never logged; None when the client sent none.
         drafts: the resources of the draft orders, as sent, in their order.
         selections: of order-select: the references the clinician just chose; None when every draft is asked about.
         prefetch: as sent. A key that is absent was not supplied; a key with None means the client knows of none;
@@ -33,6 +35,7 @@ class HookRequest:
     drafts: tuple[Resource, ...]
     selections: frozenset[str] | None
     prefetch: Mapping[str, Json] | None
+    access_token: str | None = None
 
     def __repr__(self) -> str:
         """The hook, never the patient."""
