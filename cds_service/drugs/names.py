@@ -1,6 +1,7 @@
 """Names of medicines, found in text as whole words."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -8,18 +9,36 @@ from typing import Final, TypeAlias
 
 Slots: TypeAlias = tuple[str, ...]  # ingredient RxCUIs; "" stands for an ingredient without a code
 
-_WORD: Final = re.compile(r"[^\W\d_]+|[0-9]+(?:[.,][0-9]+)*")
+_WORD: Final = re.compile(r"[^\W\d_]+|#?[0-9]+(?:[.,][0-9]+)*")
+_ACCENTS: Final = re.compile("[\u0300-\u036f]+")
 _LONGEST: Final = 8  # words; longer names are vaccines and allergens, which nobody writes out
 _SHORTEST: Final = 4  # letters; shorter brands (RID, DOK, S-2) are read as abbreviations of something else
 
 
+def folded(text: str) -> str:
+    """A text in lower case and without accents; signs such as "㎎" written out.
+
+    >>> folded("Dantrolène 25 ㎎")
+    'dantrolene 25 mg'
+    """
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFKD", text.lower())
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", apart))
+
+
 def words(text: str) -> list[str]:
-    """The words and numbers of a text in lower case; "50mg" is two, and hyphens separate.
+    """The words and numbers of a text, folded; "50mg" is two, hyphens separate, and "#3" is a number of its own.
 
     >>> words("Amoxicillin-clavulanate 500mg/5 mL")
     ['amoxicillin', 'clavulanate', '500', 'mg', '5', 'ml']
     """
-    return _WORD.findall(text.lower())
+    return _WORD.findall(folded(text))
+
+
+def word_places(text: str) -> list[tuple[int, int]]:
+    """Where each of the `words` of a text starts and ends; the text is folded already."""
+    return [match.span() for match in _WORD.finditer(text)]
 
 
 class Weight(IntEnum):
@@ -49,7 +68,10 @@ class WordKinds:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A medicine named in a text: words `start` up to, but without, `end`."""
+    """A medicine named in a text: words `start` up to, but without, `end`.
+
+    Without slots it is a phrase that looks like a medicine and is none ("water pill").
+    """
 
     start: int
     end: int
@@ -60,22 +82,27 @@ class Mention:
 class Names:
     """The names of medicines by their words."""
 
-    def __init__(self, names: Iterable[tuple[str, Slots]], kinds: WordKinds) -> None:
+    def __init__(
+        self, chosen: Iterable[tuple[str, Slots]], names: Iterable[tuple[str, Slots]], kinds: WordKinds
+    ) -> None:
         """Take names and what they stand for; of equal names the first counts.
 
         Args:
-            names: in any case and spelling of separators.
+            chosen: names of any length, listed by hand; in any case and spelling of separators.
+            names: all others; too short and too long ones are left out.
             kinds: by which names are weighed.
         """
         self._slots: dict[str, Slots] = {}
         self._longest: dict[str, int] = {}  # by first word
         self._kinds = kinds
-        for name, slots in names:
+        for name, slots in chosen:
             self._add(words(name), slots)
+        for name, slots in names:
+            parts = words(name)
+            if len(parts) <= _LONGEST and sum(map(len, filter(str.isalpha, parts))) >= _SHORTEST:
+                self._add(parts, slots)
 
     def _add(self, parts: Sequence[str], slots: Slots) -> None:
-        if len(parts) > _LONGEST or sum(map(len, filter(str.isalpha, parts))) < _SHORTEST:
-            return
         self._slots.setdefault(" ".join(parts), slots)
         self._longest[parts[0]] = max(len(parts), self._longest.get(parts[0], 0))
 

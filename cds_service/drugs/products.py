@@ -1,12 +1,14 @@
 """What a medicine code stands for: ingredients, strength, route, and whether its doses are counted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 from cds_service.clinical.codes import Route, RxCUI
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ _COUNTED: Final = (
     "transdermal system",
     "granules",
 )
+_FEW: Final = 8  # codes of one medicine whose agreement is remembered
 _STIRRED: Final = ("granules for", "suspension granules", "solution granules")  # become a measured liquid
 
 
@@ -183,3 +186,82 @@ def _added(one: Strength | None, other: Strength | None) -> Strength | None:
     if one is None or other is None or one.per != other.per:
         return None
     return replace(one, amount=one.amount + other.amount)
+
+
+def reconciled(products: Sequence[Product], label: str) -> Product | None:
+    """The one medicine that several codes name.
+
+    As exact as the most exact of them, filled up with what the others add. What they contradict each other in
+    (strength, route, dose form) stays open; such a product has no RxCUI of its own.
+
+    Args:
+        products: at least one.
+        label: the name of a product of which something stays open.
+
+    Returns:
+        None when they are different medicines. One that may have more ingredients than we know, as some brands,
+        agrees with a product that has them all.
+    """
+    different = tuple({id(product): product for product in products}.values())  # a product is mostly one object
+    if len(different) == 1:
+        return different[0]
+    return _reconciled(different, label) if len(different) <= _FEW else _reconciled.__wrapped__(different, label)
+
+
+@lru_cache(maxsize=4096)
+def _reconciled(products: tuple[Product, ...], label: str) -> Product | None:
+    widest = max(products, key=lambda product: (len(product.ingredients), not product.uncoded))
+    if not all(_may_be(product, widest) for product in products):
+        return None
+    same = [product for product in products if product.ingredients == widest.ingredients]
+    exact = max(same, key=_exactness)
+    said = [_strengths_of(one, same) for one in exact.ingredient_list]
+    packed = not _is_pack(exact) and any(map(_is_pack, same))  # of its several strengths the other code names one
+    routes, systemic = _said(one.route for one in same), _said(one.systemic for one in same)
+    formed = [one for one in same if one.dose_form]
+    forms = frozenset((one.dose_form, one.countable) for one in list(filter(_is_exact, formed)) or formed)
+    in_doubt = packed or len(routes) > 1 or len(forms) > 1 or any(len(one) > 1 for one in said)
+    dose_form, countable = _agreed(forms) or ("", bool(forms) and all(counted for _, counted in forms))
+    return replace(
+        exact,
+        rxcui=None if in_doubt else exact.rxcui,
+        name=label if in_doubt else exact.name,
+        strengths=tuple(None if packed else _agreed(one) for one in said),
+        route=_agreed(routes),
+        systemic=_agreed(systemic),
+        dose_form=dose_form,
+        countable=countable,
+    )
+
+
+def _may_be(product: Product, widest: Product) -> bool:
+    """Whether both can name one medicine."""
+    if product.ingredients == widest.ingredients:
+        return bool(product.ingredients) or product == widest  # two medicines without any coded ingredient differ
+    return product.uncoded and bool(product.ingredients) and product.ingredients < widest.ingredients
+
+
+def _exactness(product: Product) -> tuple[bool, ...]:
+    return not product.uncoded, _is_exact(product), product.route is not None, bool(product.dose_form)
+
+
+def _is_exact(product: Product) -> bool:
+    return any(product.strengths)
+
+
+def _is_pack(product: Product) -> bool:
+    return product.dose_form.startswith("Pack")
+
+
+def _strengths_of(ingredient: RxCUI, products: Iterable[Product]) -> frozenset[Strength]:
+    pairs = (pair for one in products for pair in zip(one.ingredient_list, one.strengths, strict=True))
+    return _said(strength for named, strength in pairs if named == ingredient)
+
+
+def _said(answers: Iterable[_T | None]) -> frozenset[_T]:
+    return frozenset(answer for answer in answers if answer is not None)
+
+
+def _agreed(answers: frozenset[_T]) -> _T | None:
+    """The one answer given; None without or with several."""
+    return next(iter(answers)) if len(answers) == 1 else None

@@ -1,14 +1,15 @@
 """A medicine in free text: which ingredients, and what strength, dose form and route are said beside them."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final, TypeAlias, TypeVar
 
 from cds_service.clinical.codes import Route, RxCUI
-from cds_service.drugs.names import Mention, Names, Weight, words
+from cds_service.drugs.assertion import is_alternative, is_denied, is_listing
+from cds_service.drugs.names import Mention, Names, Weight, folded, word_places, words
 from cds_service.drugs.products import Product, Strength
 
 _T = TypeVar("_T")
@@ -131,6 +132,8 @@ _PER: Final = {
 }
 _A_DOSE: Final = frozenset({"day", "d", "week", "dose", "kg", "m", "min"})  # "mg/day" is no strength; m: per m2
 _QUANTITY_WORDS: Final = frozenset({*_MILLIGRAMS, *_PER, "unit", "units", "iu", "meq", "per", "x"})
+_KNOWN_WORDS: Final = _QUANTITY_WORDS | _CUES.keys()
+_EITHER: Final = frozenset({"/", "-", "|"})  # "Zanaflex/Flexeril": both, or either?
 _NUMBER: Final = r"[0-9.,]*[0-9]"
 _STRENGTH: Final = re.compile(
     r"(?P<range>[0-9]\s?(?:-|/|to|or)\s?)?"
@@ -153,23 +156,27 @@ class Reader:
         self._generics = generics
 
     def read(self, text: str) -> Product | None:
-        """The medicine a text names; None when it names none.
+        """The medicine a text names; None when it names none, or denies that it is taken ("stop baclofen").
 
-        All ingredients named are listed, in the order they are named. A strength is given only to a single
-        ingredient, and only when one is said: not a range, not two, not a daily dose. Route and dose form
-        are those on which all prescribable generics with these ingredients agree that fit the words; so a
-        baclofen injection is intrathecal. Where they do not agree or there are none, the words decide; but a
-        route that no fitting product has stays unknown.
+        All ingredients named are listed, in the order they are named. Several medicines count together when a
+        product has just their ingredients, or when the text only enumerates them; "tizanidine or baclofen"
+        is nothing. A strength is given only to a single ingredient, and only when one is said: not a range, not
+        two, not a daily dose. Route and dose form are those on which all prescribable generics with these
+        ingredients agree that fit the words; so a baclofen injection is intrathecal. Where they do not agree
+        or there are none, the words decide; but a route that no fitting product has stays unknown.
         """
-        plain = unicodedata.normalize("NFKC", text).lower()
+        plain = folded(text)
         parts = words(plain)
         mentions = self._counting(parts)
-        if not mentions:
+        if not mentions or is_denied(parts, mentions):
             return None
         slots = tuple(slot for mention in mentions for slot in mention.slots)
         ingredient_list = tuple(RxCUI(slot) for slot in dict.fromkeys(slots) if slot)
-        cues = tuple(_CUES[part] for part in parts if part in _CUES)
-        form = _form(cues, self._generics(frozenset(ingredient_list)))
+        generics = tuple(self._generics(frozenset(ingredient_list)))
+        if not (_is_one(mentions) or _go_together(plain, parts, mentions, is_combination=bool(generics))):
+            return None
+        cues = _cues(parts)
+        form = _form(cues, generics)
         strength = _strength(plain, cues) if len(ingredient_list) == 1 else None
         return Product(
             rxcui=None,
@@ -184,13 +191,50 @@ class Reader:
             uncoded="" in slots,
         )
 
+    def in_form(self, product: Product, form: str) -> Product:
+        """A product of unknown route in the form that words tell: "oral tablet", "solution for injection"."""
+        cues = _cues(words(form))
+        if not cues:
+            return product
+        told = _form(cues, tuple(self._generics(product.ingredients)))
+        return replace(
+            product,
+            route=told.route,
+            systemic=told.systemic,
+            dose_form=told.dose_form,
+            countable=told.countable,
+        )
+
     def _counting(self, parts: Sequence[str]) -> list[Mention]:
         """The mentions that count: those of the greatest weight; ordinary words only where nothing else is said."""
-        mentions = self._names.mentions(parts)
+        mentions = [mention for mention in self._names.mentions(parts) if mention.slots]
         greatest = max((mention.weight for mention in mentions), default=Weight.ORDINARY)
         if greatest is Weight.ORDINARY and not _nothing_else(parts, mentions):
             return []
         return [mention for mention in mentions if mention.weight is greatest]
+
+
+def _cues(parts: Iterable[str]) -> tuple[_Cue, ...]:
+    return tuple(_CUES[part] for part in parts if part in _CUES)
+
+
+def _is_one(mentions: Sequence[Mention]) -> bool:
+    """Whether one of the names stands for all that is named: "Percocet (oxycodone/acetaminophen)"."""
+    every = {slot for mention in mentions for slot in mention.slots}
+    return any(every.issubset(mention.slots) for mention in mentions)
+
+
+def _go_together(plain: str, parts: Sequence[str], mentions: Sequence[Mention], *, is_combination: bool) -> bool:
+    """Whether different medicines in one text are all meant."""
+    places = word_places(plain)
+    for one, other in pairwise(mentions):
+        between = parts[one.end : other.start]
+        if is_alternative(between):
+            return False
+        glue = plain[places[one.end - 1][1] : places[other.start][0]]
+        if not is_combination and (glue.strip() in _EITHER or not is_listing(between, _KNOWN_WORDS)):
+            return False
+    return True
 
 
 def _nothing_else(parts: Sequence[str], mentions: Iterable[Mention]) -> bool:
@@ -209,10 +253,12 @@ class _Form:
     countable: bool = False
 
 
-def _form(cues: Sequence[_Cue], generics: Iterable[Product]) -> _Form:
+def _form(cues: Sequence[_Cue], generics: Sequence[Product]) -> _Form:
     if not cues:
         return _Form()
     fitting = [product for product in generics if all(cue.fits(product) for cue in cues)]
+    if not fitting and _INJECTION in cues:  # "solution for injection": RxNorm calls it an injection, not a solution
+        fitting = [product for product in generics if all(cue.allows(product.route) for cue in cues)]
     route = _settled_route(cues, fitting)
     meant = [product for product in fitting if route in {None, product.route}]
     systemic = _agreed([product.systemic for product in meant]) if meant else _SYSTEMIC.get(route)

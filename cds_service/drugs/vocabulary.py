@@ -1,42 +1,102 @@
 """The medicines we know, by code, by name and, as a last resort, by free text."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 from typing import Final
 
-from cds_service.clinical.codes import Route, RxCUI
+from cds_service.clinical.codes import ATC, NDC, RXNORM, SNOMED_CT, Route, RxCUI
 from cds_service.drugs.names import Names, Slots, WordKinds
-from cds_service.drugs.products import Product, parse_product
+from cds_service.drugs.ndc import NdcTable
+from cds_service.drugs.products import Product, parse_product, reconciled
 from cds_service.drugs.text import Reader
 
 _TABLET_OR_CAPSULE: Final = ("Tablet", "Capsule")
 _MODIFIED_RELEASE: Final = ("Extended Release", "Delayed Release", "Sustained Release")
 _DISPENSED: Final = ("SCD", "SBD", "GPCK", "BPCK")  # concepts that name one product to dispense
 
+_FILES: Final = (
+    "rxnorm.tsv",
+    "aliases.tsv",
+    "spellings.tsv",
+    "brands.tsv",
+    "ndc.tsv",
+    "atc.tsv",
+    "other_codes.tsv",
+    "ordinary_words.txt",
+)
+_SYSTEMS: Final = {
+    RXNORM: RXNORM,
+    NDC: NDC,
+    ATC: ATC,
+    SNOMED_CT: SNOMED_CT,
+    "urn:oid:2.16.840.1.113883.6.88": RXNORM,
+    "urn:oid:2.16.840.1.113883.6.69": NDC,
+    "urn:oid:2.16.840.1.113883.6.73": ATC,
+    "urn:oid:2.16.840.1.113883.6.96": SNOMED_CT,
+}
+_NAMED: Final = {"ATC": ATC, "SNOMED CT": SNOMED_CT}  # as other_codes.tsv names them
+_LONGEST: Final = 80  # characters of a system or code; what is longer is none of ours, and would fill the memory
+_LONGEST_TEXT: Final = 2_000  # characters; the longest names of RxNorm packs have a few hundred
+_REMEMBERED: Final = 16_384  # codes, known or not: more than one site's formulary
+
 
 class Vocabulary:
-    """RxNorm as shipped: each concept by code, ingredients by name, medicines in free text.
+    """Medicines as shipped: by code of any system we know, ingredients by name, medicines in free text.
 
     Unchanging; shared by all requests of a process. `load` makes the one that is shipped.
     """
 
-    def __init__(self, rxnorm: str, aliases: str, brands: str, ordinary_words: str) -> None:
-        """Take the text of the four files; data/README.md says what they hold.
+    def __init__(self, tables: Mapping[str, str]) -> None:
+        """Take the text of each file of data/ by its name; data/README.md says what they hold.
 
         Lines are kept as they are, and read when first asked for: few of them ever are.
         """
         self._lines: dict[str, str] = {}
         self._of_type: defaultdict[str, list[str]] = defaultdict(list)
-        self._aliases = tuple(_rows(aliases))
-        self._brands = tuple(_rows(brands))
-        self._kinds = _word_kinds(ordinary_words)
-        for line in rxnorm.splitlines()[1:]:
+        self._aliases = tuple(_rows(tables["aliases.tsv"]))
+        self._spellings = tuple(_rows(tables["spellings.tsv"]))
+        self._brands = tuple(_rows(tables["brands.tsv"]))
+        self._kinds = _word_kinds(tables["ordinary_words.txt"])
+        self._ndcs = NdcTable(tables["ndc.tsv"])
+        self._ingredient_codes = dict(_ingredient_codes(tables["atc.tsv"], tables["other_codes.tsv"]))
+        self._coded = lru_cache(maxsize=_REMEMBERED)(self._read_code)
+        for line in tables["rxnorm.tsv"].splitlines()[1:]:
             rxcui, term_type, _ = line.split("\t", 2)
             self._lines[rxcui] = line
             self._of_type[term_type].append(line)
+
+    def coded(self, system: str, code: str) -> Product | None:
+        """What a code of any system we know stands for; None for a code or system we do not know.
+
+        ATC and SNOMED CT codes, as far as we have them, name an ingredient and nothing else: no route either.
+        For an NDC whose packages are different products, only what these have in common is told.
+
+        Args:
+            system: the URI, or OID, of RxNorm, NDC, ATC or SNOMED CT; slips in letter case, "https:" and a slash at
+                the end do not matter.
+            code: as in that system; an NDC in any of its usual forms.
+        """
+        if len(system) > _LONGEST or len(code) > _LONGEST:
+            return None
+        return self._coded(system, code)
+
+    def _read_code(self, system: str, code: str) -> Product | None:
+        kind, plain = _kind(system), code.strip()
+        if kind == RXNORM:
+            return self.product(plain)
+        if kind == NDC:
+            return self._of_ndc(plain)
+        rxcui = self._ingredient_codes.get((kind, plain.upper()))
+        return None if rxcui is None else self.product(rxcui)
+
+    def _of_ndc(self, code: str) -> Product | None:
+        found = [product for rxcui in self._ndcs.concepts(code) if (product := self.product(rxcui)) is not None]
+        if not found:
+            return None
+        return reconciled(found, self.ingredients_of(found[0]))
 
     def product(self, rxcui: str) -> Product | None:
         """What a code stands for; None for a code we do not know.
@@ -61,6 +121,14 @@ class Vocabulary:
             raise KeyError(rxcui)
         return _name(line)
 
+    def ingredients_of(self, product: Product) -> str:
+        """The names of what a product contains, as "acetaminophen / oxycodone"."""
+        return " / ".join(map(self.ingredient_name, product.ingredient_list))
+
+    def in_form(self, product: Product, form: str) -> Product:
+        """A product of unknown route in the dose form, or by the route, that words such as "oral tablet" tell."""
+        return self._reader.in_form(product, form)
+
     def ingredient_names(self) -> frozenset[str]:
         """All names `ingredient` knows, salts and other names included, in lower case."""
         return frozenset(self._ingredients)
@@ -72,7 +140,10 @@ class Vocabulary:
         ingredients, salts and brands are found as whole words, never as parts of words and never by
         likeness; strength, dose form and route are read from the words around them. Names that are also
         ordinary words ("water") count only in a text that says nothing else. `text.Reader` has the details.
+        A text of more than 2,000 characters names no medicine.
         """
+        if len(text) > _LONGEST_TEXT:
+            return None
         plain = " ".join(text.split())
         rxcui = self._full_names.get(plain.lower())
         return self._reader.read(plain) if rxcui is None else self.product(rxcui)
@@ -120,21 +191,36 @@ class Vocabulary:
         concepts = (line for term_type in ("IN", "PIN", "MIN", "BN") for line in self._of_type[term_type])
         names: list[tuple[str, Slots]] = [(_name(line), _slots(line)) for line in concepts]
         names += [(name, tuple(slots.split("|"))) for name, slots in (*self._aliases, *self._brands)]
-        return Reader(Names(names, self._kinds), self._generics)
+        chosen = [(name, tuple(filter(None, slots.split("|")))) for name, slots in self._spellings]
+        return Reader(Names(chosen, names, self._kinds), self._generics)
 
 
 @cache
 def load() -> Vocabulary:
     """The shipped vocabulary, read once per process."""
     shipped = resources.files(__package__) / "data"
-    files = ("rxnorm.tsv", "aliases.tsv", "brands.tsv", "ordinary_words.txt")
-    return Vocabulary(*((shipped / file).read_text(encoding="utf-8") for file in files))
+    return Vocabulary({file: (shipped / file).read_text(encoding="utf-8") for file in _FILES})
+
+
+def _kind(system: str) -> str:
+    """The code system that a URI or OID means, slips forgiven; "" for one we do not know."""
+    plain = system.strip().lower().rstrip("/").replace("https:", "http:", 1)
+    return _SYSTEMS.get(system) or _SYSTEMS.get(plain, "")
+
+
+def _ingredient_codes(atc: str, others: str) -> Iterator[tuple[tuple[str, str], RxCUI]]:
+    """Codes that name an ingredient, by system and code."""
+    for code, rxcui in _rows(atc):
+        yield (ATC, code), RxCUI(rxcui)
+    for line in others.splitlines()[1:]:
+        system, code, rxcui, _ = line.split("\t", 3)
+        yield (_NAMED[system], code), RxCUI(rxcui)
 
 
 def _rows(text: str) -> Iterator[tuple[str, str]]:
-    """The two columns of a table, without its header."""
+    """The first two columns of a table, without its header."""
     for line in text.splitlines()[1:]:
-        one, _, other = line.partition("\t")
+        one, other, *_ = line.split("\t")
         yield one, other
 
 

@@ -1,12 +1,13 @@
 """What medicine codes stand for."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from cds_service.clinical.codes import Route
 from cds_service.drugs import vocabulary
-from cds_service.drugs.products import Product, Strength, is_counted, parse_product, parse_strength
+from cds_service.drugs.products import Product, Strength, is_counted, parse_product, parse_strength, reconciled
 
 BACLOFEN, DANTROLENE, TIZANIDINE = "1292", "3105", "57258"
 TABLET = (Route.ORAL, True, "Oral Tablet", True)
@@ -244,3 +245,105 @@ def test_two_salts_of_one_ingredient_are_one_ingredient_with_their_sum(strengths
 
 def test_a_product_prints_without_its_name():
     assert "Oral Tablet" not in repr(parse_product(line(dose_form="")))
+
+
+def together(*rxcuis: str) -> Product | None:
+    """What these RxNorm codes say together."""
+    return reconciled([known(rxcui) for rxcui in rxcuis], "baclofen")
+
+
+@pytest.mark.parametrize(
+    "rxcuis",
+    [
+        ("197391",),
+        ("197391", "197391"),
+        ("197391", "1292"),  # the ingredient
+        ("1292", "197391"),
+        ("202996", "1155671", "197391"),  # the brand, and "Baclofen Pill"
+    ],
+)
+def test_codes_of_one_medicine_are_as_exact_as_the_most_exact(rxcuis):
+    assert together(*rxcuis) == known("197391")
+
+
+def test_what_one_code_leaves_open_another_may_tell():
+    product = together("566100", "1155671")  # "Baclofen 10 MG [Lioresal]" and "Baclofen Pill"
+    assert product is not None
+    assert product.strengths == (Strength(Decimal(10), "mg", "unit"),)
+    assert (product.route, product.countable) == (Route.ORAL, True)
+
+
+@pytest.mark.parametrize(
+    ("rxcuis", "route", "dose_form"),
+    [
+        (("197391", "197392"), Route.ORAL, "Oral Tablet"),  # 10 mg and 20 mg tablets
+        (("197391", "197392", "1292"), Route.ORAL, "Oral Tablet"),
+        (("197391", "250976"), Route.ORAL, ""),  # tablet and solution
+        (("197391", "308516"), None, ""),  # tablet and pump
+    ],
+)
+def test_a_strength_or_route_on_which_codes_disagree_stays_open(rxcuis, route, dose_form):
+    product = together(*rxcuis)
+    assert product is not None
+    assert product.ingredients == {BACLOFEN}
+    assert (product.rxcui, product.name, product.strengths) == (None, "baclofen", (None,))
+    assert (product.route, product.dose_form) == (route, dose_form)
+
+
+def test_tablets_and_capsules_of_one_strength_are_counted_whichever_is_meant():
+    product = together("313413", "485485")  # tizanidine 4 mg tablet, capsule
+    assert product is not None
+    assert (product.strengths, product.dose_form, product.countable) == (
+        (Strength(Decimal(4), "mg", "unit"),),
+        "",
+        True,
+    )
+    assert product.rxcui is None
+
+
+@pytest.mark.parametrize(
+    "rxcuis",
+    [
+        ("197391", "856656"),  # baclofen, dantrolene
+        ("1292", "1049221"),  # baclofen, oxycodone with acetaminophen
+        ("7804", "1049221"),  # oxycodone alone, and with acetaminophen
+    ],
+)
+def test_codes_of_different_ingredients_are_different_medicines(rxcuis):
+    assert together(*rxcuis) is None
+
+
+def made(**changes: object) -> Product:
+    """A product that may be anything."""
+    product = parse_product(line())
+    return replace(product, **changes)
+
+
+def test_a_brand_that_may_hold_more_agrees_with_a_product_that_has_its_ingredients():
+    brand = made(rxcui="9", strengths=(None,), route=None, uncoded=True)
+    both = made(rxcui="8", ingredients=frozenset({"10", "11"}), ingredient_list=("10", "11"), strengths=(None, None))
+    assert reconciled([brand, both], "") == both
+    assert reconciled([brand, made(rxcui="7")], "") == made(rxcui="7")
+
+
+def test_medicines_without_any_known_ingredient_are_different_unless_they_are_the_same():
+    garlic, ginseng = (
+        made(rxcui=rxcui, ingredients=frozenset(), ingredient_list=(), strengths=(), uncoded=True) for rxcui in "12"
+    )
+    assert reconciled([garlic, ginseng], "") is None
+    assert reconciled([garlic, replace(garlic)], "") == garlic
+    assert reconciled([garlic, made()], "") is None
+
+
+def test_a_pack_of_several_strengths_beside_one_of_them_has_none():
+    pack = made(rxcui="5", strengths=(None,), dose_form="Pack (Oral Tablet)")
+    product = reconciled([made(), pack], "a")
+    assert product is not None
+    assert (product.strengths, product.name) == ((None,), "a")
+
+
+def test_very_many_codes_of_one_medicine_are_read_like_few():
+    many = [made(rxcui=str(number)) for number in range(50)]
+    product = reconciled(many, "")
+    assert product is not None
+    assert product.strengths == made().strengths
