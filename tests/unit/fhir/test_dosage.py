@@ -4,8 +4,12 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cds_service.clinical.model import Step
+from cds_service.clinical.model import Step, Why
+from cds_service.drugs import vocabulary
+from cds_service.fhir.dosage import read_dosing, times_a_day
 from tests.journeys.records import RXNORM, SNOMED_CT, UCUM, concept
 from tests.unit.fhir.chart import drafted, in_record, statement
 
@@ -13,6 +17,9 @@ TABLET = concept(RXNORM, "197391", "baclofen 10 MG Oral Tablet")
 CAPSULE = concept(RXNORM, "856656", "dantrolene sodium 25 MG Oral Capsule")
 SOLUTION = concept(RXNORM, "250976", "baclofen 1 MG/ML Oral Solution")
 INGREDIENT = concept(RXNORM, "1292", "baclofen")
+PRODUCTS = vocabulary.load()
+PRODUCT = PRODUCTS.product("197391")
+DAY = {"value": 1, "unit": "d"}
 
 
 def quantity(value, unit, code=None):
@@ -98,7 +105,7 @@ def test_pieces_of_a_product_of_two_medicines_are_not_milligrams_of_either():
         ({"frequency": 3, "period": 0, "periodUnit": "d"}, None),
         ({"frequency": 3, "period": -1, "periodUnit": "d"}, None),
         ({"frequency": 3, "period": "1", "periodUnit": "d"}, None),
-        ({"when": "MORN"}, None),
+        ({"when": "MORN"}, 10),
         ({"when": []}, None),
         ({}, None),
     ],
@@ -172,7 +179,8 @@ def most(value, days=1, unit="d", **more):
         ({**dose(10, times=6), "asNeededBoolean": True, "maxDosePerPeriod": most(30)}, 30),
         ({**dose(10, times=2), "asNeededBoolean": True, "maxDosePerPeriod": most(30)}, 20),
         ({"asNeededBoolean": True, "maxDosePerPeriod": most(30)}, 30),
-        ({"asNeededBoolean": True, "maxDosePerPeriod": most(70, 1, "wk")}, 10),
+        ({"asNeededBoolean": True, "maxDosePerPeriod": most(70, 1, "wk")}, None),
+        ({**dose(10, times=6), "maxDosePerPeriod": most(30, 1, "wk")}, 60),
         ({"asNeededBoolean": True, "maxDosePerPeriod": most(30, 24, "hours", code="h")}, 30),
         ({**dose(10, times=6), "asNeededBoolean": True}, 60),
         ({**dose(10, times=6), "maxDosePerPeriod": most(30, 0)}, 60),
@@ -211,9 +219,9 @@ def test_several_dosages_add_up_unless_they_are_taken_in_turn(dosages, mg):
 
 def test_a_dosage_is_a_step_with_its_days():
     said = [
-        dose(20, times=3, timing=daily(3, **SPELL)),
-        dose(10, timing=daily(2, boundsDuration={"value": 2, "unit": "weeks"})),
-        dose(5, timing=daily(1, boundsPeriod={"start": "2026-12"})),
+        dose(20, times=3, timing=daily(3, **SPELL), sequence=1),
+        dose(5, timing=daily(1, boundsPeriod={"start": "2026-12"}), sequence=3),
+        dose(10, timing=daily(2, boundsDuration={"value": 2, "unit": "weeks"}), sequence=2),
     ]
     assert in_record(dosageInstruction=said).steps == (
         Step(Decimal(60), date(2026, 11, 1), date(2026, 11, 7), 7, Decimal(3)),
@@ -227,6 +235,7 @@ def test_a_dosage_is_a_step_with_its_days():
     [
         ({"boundsDuration": {"value": 3, "code": "d"}}, 3),
         ({"boundsDuration": {"value": 3, "unit": "days"}}, 3),
+        ({"boundsQuantity": {"value": 3, "unit": "days"}}, 3),
         ({"boundsDuration": {"value": 2, "code": "wk"}}, 14),
         ({"boundsDuration": {"value": 1, "unit": "month"}}, 30),
         ({"boundsDuration": {"value": 36, "unit": "hours"}}, 2),
@@ -236,7 +245,7 @@ def test_a_dosage_is_a_step_with_its_days():
         ({"boundsPeriod": {"end": "2026-11-22"}}, None),
         ({"boundsDuration": {"value": 3, "code": "fortnight"}}, None),
         ({"boundsDuration": {"code": "d"}}, None),
-        ({"boundsRange": {"high": {"value": 3, "code": "d"}}}, None),
+        ({"boundsRange": {"high": {"value": 3, "code": "d"}}}, 3),
     ],
 )
 def test_a_course_lasts_as_long_as_its_bounds(bounds, days):
@@ -320,6 +329,381 @@ def test_a_dosage_of_another_type_has_no_dose(wrong):
     assert in_record(dosageInstruction=wrong).daily_mg is None
 
 
+# Every version's own elements --------------------------------------------------------------------------------------
+
+
+def reads(*dosages, of=PRODUCT, weight=None):
+    return read_dosing(dosages, of, None if weight is None else Decimal(weight))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"doseAndRate": [{"doseQuantity": quantity(10, "mg")}]},
+        {"doseAndRate": [{"type": {"text": "ordered"}, "doseRange": {"high": quantity(10, "mg")}}]},
+        {"doseQuantity": quantity(10, "mg")},
+        {"doseRange": {"low": quantity(5, "mg"), "high": quantity(10, "mg")}},
+        {"quantityQuantity": quantity(10, "mg")},
+        {"quantityRange": {"low": quantity(5, "mg"), "high": quantity(10, "mg")}},
+        {"quantity": quantity(10, "mg")},
+        {"doseAndRate": [], "doseQuantity": quantity(10, "mg")},
+        {"doseAndRate": [{}], "doseQuantity": quantity(10, "mg")},
+        {"doseQuantity": {**quantity(10, "mg"), "comparator": "<="}},
+    ],
+    ids=repr,
+)
+def test_one_dose_stands_elsewhere_in_every_version(given):
+    assert reads({**given, "timing": daily(3)}).daily_mg == 30
+
+
+@pytest.mark.parametrize(
+    ("given", "mg"),
+    [
+        ([("ordered", 10, "mg"), ("calculated", 400, "mg")], 10),
+        ([("calculated", 400, "mg"), ("ordered", 10, "mg")], 10),
+        ([("ordered", 5, "mg/kg"), ("calculated", 400, "mg")], 400),
+        ([("ordered", 5, "drops"), ("calculated", 5, "drops")], None),
+        ([("ordered", 5, "drops")], None),
+        ([("ordered", 10, "mg"), ("ordered", 20, "mg")], 20),
+        ([("calculated", 10, "mg"), ("calculated", 20, "mg")], 20),
+    ],
+)
+def test_what_was_ordered_counts_before_what_was_calculated_from_it(given, mg):
+    rates = [{"type": {"coding": [{"code": kind}]}, "doseQuantity": quantity(n, unit)} for kind, n, unit in given]
+    assert reads({"doseAndRate": rates, "timing": daily()}).daily_mg == mg
+
+
+def test_a_dose_that_was_ordered_in_an_unknown_unit_beside_nothing_else_is_none():
+    rates = [{"type": {"text": "Ordered"}, "doseQuantity": quantity(5, "drops")}, {"rateQuantity": quantity(1, "mg/h")}]
+    assert reads({"doseAndRate": rates, "timing": daily()}).daily_mg is None
+
+
+@pytest.mark.parametrize(
+    ("given", "weight", "mg"),
+    [
+        (quantity(5, "mg/kg"), 20, 300),
+        (quantity(5, "mg/kg", "mg/kg"), 20, 300),
+        (quantity(5000, "mcg/kg"), 20, 300),
+        (quantity(5, "mg/kg/dose"), 20, 300),
+        (quantity(5, "mg/kg/day"), 20, 100),
+        (quantity(5, "mg/kg", "mg/kg/d"), 20, None),
+        (quantity(5, "mg/m2"), 20, None),
+        (quantity(5, "mg"), 20, 15),
+    ],
+)
+def test_a_dose_by_weight_is_computed_with_the_weight(given, weight, mg):
+    assert reads({"doseQuantity": given, "timing": daily(3)}, weight=weight).daily_mg == mg
+
+
+@pytest.mark.parametrize(
+    ("dosages", "why"),
+    [
+        ([{"doseQuantity": quantity(5, "mg/kg"), "timing": daily(3)}], Why.NO_WEIGHT),
+        ([{"doseQuantity": quantity(5, "mg/kg/d")}], Why.NO_WEIGHT),
+        ([{"text": "5 mg/kg/day divided tid"}], Why.NO_WEIGHT),
+        ([{"doseQuantity": quantity(5, "mg/kg"), "timing": daily()}, dose(10)], Why.NO_WEIGHT),
+        ([{"doseQuantity": quantity(5, "mg/kg"), "timing": daily()}, dose(10, "drops")], None),
+        ([dose(10, "drops")], None),
+        ([dose(10)], None),
+        ([], None),
+    ],
+    ids=repr,
+)
+def test_it_is_said_when_only_the_weight_is_missing(dosages, why):
+    assert reads(*dosages).why == why
+
+
+@pytest.mark.parametrize(
+    ("given", "timing", "mg"),
+    [
+        ({"rateQuantity": quantity(150, "ug/d", "ug/d")}, {}, "0.15"),
+        ({"rateQuantity": quantity(150, "mcg/day")}, daily(1), "0.15"),
+        ({"rateQuantity": quantity("150", "mcg/day")}, {}, None),
+        ({"rateRatio": {"numerator": quantity(150, "ug"), "denominator": quantity(1, "d")}}, {}, "0.15"),
+        ({"rateRatio": {"numerator": quantity(6.25, "ug"), "denominator": quantity(1, "hour")}}, {}, "0.15"),
+        ({"rateRatio": {"numerator": quantity(300, "ug"), "denominator": quantity(2, "day", "d")}}, {}, "0.15"),
+        ({"rateRatio": {"numerator": quantity(150, "ug"), "denominator": quantity(0, "d")}}, {}, None),
+        ({"rateRatio": {"numerator": quantity(150, "ug"), "denominator": {}}}, {}, None),
+        ({"rateRatio": {"numerator": quantity(150, "ug/h"), "denominator": quantity(1, "d")}}, {}, None),
+        ({"rateRatio": {"numerator": quantity(1, "mg/kg"), "denominator": quantity(1, "d")}}, {}, None),
+        ({"rateRange": {"low": quantity(5, "mg/h"), "high": quantity(10, "mg/h")}}, {}, 240),
+        ({"rateQuantity": quantity(5, "mg/h")}, {}, 120),
+        ({"rateQuantity": quantity(5, "mg/h")}, daily(2), None),
+        ({"rateQuantity": quantity(5, "mg/h")}, daily(2, duration=4, durationUnit="h"), 40),
+        ({"rateQuantity": quantity(5, "mg/h")}, daily(1, duration=4, durationMax=6, durationUnit="h"), 30),
+        ({"rateQuantity": quantity(5, "mg/h")}, daily(4, duration=12, durationUnit="h"), 120),
+        ({"rateQuantity": quantity(10, "mg")}, {}, None),
+        ({"doseQuantity": quantity(10, "mg"), "rateQuantity": quantity(5, "mg/h")}, daily(3), 30),
+        ({"doseQuantity": quantity(150, "mcg/day")}, {}, "0.15"),
+        ({"doseQuantity": quantity(30, "mg/day")}, daily(3), None),
+        ({"doseQuantity": quantity(30, "mg/day")}, daily(1), 30),
+    ],
+)
+def test_a_rate_is_a_daily_amount_while_it_goes_on(given, timing, mg):
+    assert reads({"doseAndRate": [given], "timing": timing}).daily_mg == (None if mg is None else Decimal(mg))
+
+
+@pytest.mark.parametrize(
+    ("repeat", "mg"),
+    [
+        ({"frequency": 1, "period": 4, "periodMax": 6, "periodUnit": "h"}, 60),
+        ({"frequency": 1, "period": 6, "periodMax": 4, "periodUnit": "h"}, 60),
+        ({"frequency": 1, "period": 6, "periodMax": -4, "periodUnit": "h"}, 40),
+        ({"frequency": 2, "frequencyMax": 1, "period": 1, "periodUnit": "d"}, 20),
+        ({"frequency": 2, "frequencyMax": "4", "period": 1, "periodUnit": "d"}, 20),
+        ({"frequency": 2, "period": 3, "periodUnit": "d"}, round(Decimal(20) / 3, 9)),
+        ({"frequency": 0, "period": 1, "periodUnit": "d"}, None),
+        ({"frequency": True, "period": 1, "periodUnit": "d"}, None),
+        ({"frequency": 1e9, "period": 1, "periodUnit": "d"}, None),
+        ({"frequency": 1, "period": 1e-9, "periodUnit": "d"}, None),
+        ({"when": "HS", "frequency": 1, "period": 1, "periodUnits": "d"}, 10),
+        ({"when": ["MORN", "HS"], "frequency": 1, "period": 1, "periodUnit": "d"}, 20),
+        ({"when": ["MORN", "HS"], "frequency": 2, "period": 1, "periodUnit": "d"}, 20),
+        ({"when": ["MORN", "MORN"]}, 10),
+        ({"when": ["AC"]}, 30),
+        ({"when": ["PC", "HS"]}, 40),
+        ({"when": ["C"], "frequency": 2, "period": 1, "periodUnit": "d"}, 20),
+        ({"when": ["ACM", "ACV"]}, 20),
+        ({"when": ["MORN", "someday"]}, None),
+        ({"when": [1, None]}, None),
+        ({"when": ["MORN", "NOON", "EVE"], "frequency": 1, "period": 8, "periodUnit": "h"}, 30),
+        ({"when": ["MORN"], "frequency": 1, "period": 1, "periodUnit": "wk"}, round(Decimal(10) / 7, 9)),
+        ({"timeOfDay": ["08:00:00", "08:00:00"]}, 10),
+        ({"timeOfDay": ["08:00:00", "20:00:00"], "frequency": 1, "period": 1, "periodUnit": "d"}, 20),
+        ({"dayOfWeek": ["mon", "wed", "fri"]}, 10),
+        ({"dayOfWeek": ["mon", "wed", "fri"], "frequency": 2, "period": 1, "periodUnit": "d"}, 20),
+        ({"dayOfWeek": ["mon", "wed", "fri"], "frequency": 3, "period": 1, "periodUnit": "wk"}, 10),
+        ({"dayOfWeek": ["mon"], "frequency": 2, "period": 1, "periodUnit": "wk"}, 20),
+        ({"dayOfWeek": ["mon", "thu"], "frequency": 1, "period": 1, "periodUnit": "wk"}, 10),
+        ({"dayOfWeek": ["mon"], "timeOfDay": ["08:00", "20:00"]}, 20),
+        ({"dayOfWeek": ["someday"], "frequency": 2, "period": 1, "periodUnit": "d"}, 20),
+        ({"count": 1}, 10),
+        ({"count": 3}, None),
+        ({"count": 0}, None),
+        ({"count": 2, "frequency": 6, "period": 1, "periodUnit": "d"}, 20),
+        ({"count": 1, "countMax": 2, "frequency": 6, "period": 1, "periodUnit": "d"}, 20),
+        ({"count": 30, "frequency": 3, "period": 1, "periodUnit": "d"}, 30),
+    ],
+    ids=repr,
+)
+def test_the_largest_number_of_times_a_day_counts(repeat, mg):
+    found = reads({"doseQuantity": quantity(10, "mg"), "timing": {"repeat": repeat}}).daily_mg
+    assert (found if found is None else round(found, 9)) == mg
+
+
+@pytest.mark.parametrize(
+    ("event", "mg"),
+    [
+        (["2026-11-22T08:00:00Z", "2026-11-22T20:00:00Z", "2026-11-23T08:00:00Z"], 20),
+        (["2026-11-22"], 10),
+        ("2026-11-22", 10),
+        (["2026-11"], None),
+        (["soon", 7], None),
+        ([], None),
+    ],
+)
+def test_dates_that_are_listed_count_by_the_day(event, mg):
+    assert reads({"doseQuantity": quantity(10, "mg"), "timing": {"event": event}}).daily_mg == mg
+
+
+def test_dates_that_are_listed_are_the_first_and_the_last_day():
+    timing = {"event": ["2026-11-24", "2026-11-22"]}
+    found = reads({"doseQuantity": quantity(10, "mg"), "timing": timing})
+    assert (found.first, found.last, found.days) == (date(2026, 11, 22), date(2026, 11, 24), 3)
+    assert reads({"doseQuantity": quantity(10, "mg"), "timing": {"event": ["soon"]}}).first is None
+
+
+@pytest.mark.parametrize(
+    ("code", "mg"),
+    [
+        ({"coding": [{"code": "307469008", "display": "Three times daily"}]}, 30),
+        ({"coding": [{"code": "BID"}, {"code": "x", "display": "Three times daily"}]}, 30),
+        ({"text": "every 6 hours"}, 40),
+        ({"text": "every 8 hours as needed"}, 30),
+        ({"text": "2 times a day with meals"}, 20),
+        ({"coding": [{"code": "WK"}]}, round(Decimal(10) / 7, 9)),
+        ({"coding": [{"code": "Q2H"}]}, 120),
+        ({"text": "2 tablets twice daily"}, None),
+        ({"coding": "TID"}, None),
+    ],
+    ids=repr,
+)
+def test_a_timing_code_is_read_by_its_code_its_display_or_its_text(code, mg):
+    found = reads({"doseQuantity": quantity(10, "mg"), "timing": {"code": code}}).daily_mg
+    assert (found if found is None else round(found, 9)) == mg
+
+
+@pytest.mark.parametrize(
+    ("given", "mg"),
+    [
+        ({**dose(10, times=6), "maxDosePerPeriod": [most(50), most(30)]}, 30),
+        ({**dose(10, times=6), "maxDosePerPeriod": [{"numerator": quantity(3, "tablet"), "denominator": DAY}]}, 30),
+        ({**dose(10, times=6), "maxDosePerPeriod": [most(10, 8, "h")]}, 30),
+        ({**dose(20, times=3), "maxDosePerAdministration": quantity(10, "mg")}, 30),
+        ({**dose(5, times=3), "maxDosePerAdministration": quantity(10, "mg")}, 15),
+        ({**dose(5, "drops", times=3), "maxDosePerAdministration": quantity(10, "mg")}, 30),
+        ({**dose(5, times=3), "maxDosePerAdministration": quantity(2, "drops")}, 15),
+        ({"text": "1-2 tabs q4-6h prn", "maxDosePerPeriod": most(80)}, 80),
+        ({"text": "1 tab q6h prn", "maxDosePerPeriod": most(80)}, 80),
+        ({"text": "1 tab prn", "asNeededBoolean": True}, None),
+        ({**dose(10, times=4), "asNeededCodeableConcept": {"text": "spasm"}}, 40),
+        ({**dose(10, times=4), "asNeededFor": [{"text": "spasm"}]}, 40),
+    ],
+)
+def test_a_stated_maximum_is_the_most(given, mg):
+    assert reads(given).daily_mg == mg
+
+
+# Elements and words -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "mg"),
+    [
+        ({"text": "take 1 tablet by mouth three times a day"}, 30),
+        ({"patientInstruction": "take 1 tablet by mouth three times a day"}, 30),
+        ({"text": "as directed", "patientInstruction": "1 tablet twice daily"}, 20),
+        ({"text": "1 tab tid", "patientInstruction": "1 tablet twice daily"}, 30),
+        ({"text": 7, "patientInstruction": ["1 tablet twice daily"]}, None),
+        ({**dose(10, times=3), "text": "1 tablet tid"}, 30),
+        ({**dose(10, times=3), "text": "as directed"}, 30),
+        ({**dose(10, times=3), "text": "2 tablets tid"}, 60),
+        ({**dose(10, times=3), "text": "1 mL tid"}, 30),
+        ({"timing": daily(3), "text": "take 5 mL"}, None),
+        ({"doseQuantity": {**quantity(10, "mg"), "comparator": ">"}, "timing": daily(3)}, None),
+        ({**dose(20, times=3), "text": "1 tablet tid"}, 60),
+        ({**dose(10, times=3), "text": "10 mg tid for 3 days, then 20 mg tid"}, 60),
+        ({**dose(10, times=1), "text": "5 mg tid for 3 days, then 10 mg tid"}, 30),
+        ({**dose(10, times=1), "text": "5 mg/kg tid for 3 days, then 10 mg tid"}, 10),
+        ({"doseQuantity": quantity(10, "mg"), "text": "three times a day"}, 30),
+        ({"doseQuantity": quantity(10, "mg"), "text": "1 tablet three times a day"}, 30),
+        ({"doseQuantity": quantity(10, "mg"), "text": "2 tablets three times a day"}, None),
+        ({"doseQuantity": quantity(1, "Tabl."), "text": "1 tablet three times a day"}, 30),
+        ({"doseQuantity": quantity(2, "Tabl."), "text": "1 tablet three times a day"}, None),
+        ({"doseQuantity": quantity(5, "mg/kg"), "text": "5 mg/kg (100 mg) twice daily"}, 200),
+        ({"timing": daily(3), "text": "take 1 tablet"}, 30),
+        ({"timing": daily(3), "text": "take 1 tablet three times a day"}, 30),
+        ({"timing": daily(3), "text": "take 1 tablet twice a day"}, None),
+        ({"timing": daily(3), "text": "three times a day"}, None),
+        ({"timing": daily(3), "text": "10 mg in the morning, 10 mg at noon, 20 mg at bedtime"}, 40),
+        ({"doseQuantity": quantity(20, "mg"), "text": "10 mg in the morning, 20 mg at bedtime"}, 30),
+        ({"timing": daily(3), "text": "5 mg bid for 3 days, then 10 mg tid"}, 30),
+        ({"timing": daily(4), "text": "5 mg bid for 3 days, then 10 mg tid"}, None),
+        ({"text": "by mouth"}, None),
+        ({"rateQuantity": quantity(150, "mcg/day"), "text": "150 mcg/day via pump"}, "0.15"),
+        ({"rateQuantity": quantity(5, "mg/h"), "timing": daily(2), "text": "twice a day"}, None),
+    ],
+    ids=repr,
+)
+def test_words_complete_the_elements_and_of_two_daily_doses_the_larger_counts(given, mg):
+    assert reads(given).daily_mg == (None if mg is None else Decimal(mg))
+
+
+def test_of_several_dosages_each_is_completed_by_its_own_words():
+    one, other = {"text": "1 tab in the morning"}, {"doseQuantity": quantity(20, "mg"), "text": "at bedtime"}
+    assert reads(one, other).daily_mg == 30
+
+
+def test_of_several_dosages_none_is_read_as_several_steps():
+    steps = {"text": "1 tab bid for 3 days, then 1 tab tid"}
+    assert reads(steps, dose(10)).daily_mg is None
+
+
+def test_the_steps_of_the_words_are_the_steps_of_the_order():
+    text = "20 mg tid for 7 days, then 10 mg tid for 7 days, then stop"
+    period = {"boundsPeriod": {"start": "2026-11-01", "end": "2026-11-14"}}
+    found = reads(dose(20, text=text, timing=daily(3, **period)))
+    assert found.steps == (
+        Step(Decimal(60), date(2026, 11, 1), None, 7, Decimal(3)),
+        Step(Decimal(30), None, date(2026, 11, 14), 7, Decimal(3)),
+    )
+    assert (found.first, found.last, found.days) == (date(2026, 11, 1), date(2026, 11, 14), 14)
+
+
+def test_words_say_how_long_where_no_element_does():
+    assert reads({"text": "1 tab tid for 10 days"}).days == 10
+    assert reads(dose(10, times=3, text="1 tab tid for 10 days")).days == 10
+    assert reads(dose(10, text="1 tab daily for 10 days", timing=daily(**SPELL))).days == 7
+
+
+@pytest.mark.parametrize(
+    ("given", "of", "route"),
+    [
+        ({"text": "1 tab by mouth tid"}, PRODUCT, "oral"),
+        ({"text": "1 tab by mouth tid", "route": {"text": "sublingual-ish"}}, PRODUCT, "oral"),
+        ({"text": "1 tab by mouth tid", "route": {"text": "intrathecal"}}, PRODUCT, "intrathecal"),
+        ({"text": "150 mcg/day via pump"}, PRODUCT, "intrathecal"),
+        ({"text": "5 mg/hr via pump"}, PRODUCTS.product("7052"), None),
+        ({"text": "1 tab tid"}, PRODUCT, None),
+        ({"text": "taken by mouth, perhaps"}, PRODUCT, None),
+        ({}, PRODUCT, None),
+    ],
+)
+def test_words_name_the_route_where_no_element_does(given, of, route):
+    assert reads(given, of=of).route == route
+
+
+# Several dosages ----------------------------------------------------------------------------------------------------
+
+
+def dated(mg, first, last, **more):
+    period = {name: day for name, day in (("start", first), ("end", last)) if day}
+    return dose(mg, timing=daily(boundsPeriod=period), **more)
+
+
+@pytest.mark.parametrize(
+    ("dosages", "steps"),
+    [
+        (
+            [dated(20, "2026-11-08", "2026-11-14"), dated(30, "2026-11-01", "2026-11-07")],
+            [(30, "2026-11-01", "2026-11-07", 7), (20, "2026-11-08", "2026-11-14", 7)],
+        ),
+        (
+            [dated(30, "2026-11-01", "2026-11-08"), dated(20, "2026-11-08", "2026-11-15")],
+            [(30, "2026-11-01", "2026-11-08", 8), (20, "2026-11-08", "2026-11-15", 8)],
+        ),
+        (
+            [dated(10, "2026-11-01", "2026-11-30"), dated(5, "2026-11-01", "2026-11-07")],
+            [(15, "2026-11-01", "2026-11-07", 7), (10, "2026-11-08", "2026-11-30", 23)],
+        ),
+        (
+            [dated(10, None, "2026-11-10"), dated(5, "2026-11-05", None)],
+            [(10, None, "2026-11-04", None), (15, "2026-11-05", "2026-11-10", 6), (5, "2026-11-11", None, None)],
+        ),
+        (
+            [dated(10, "2026-11-05", "2026-11-01"), dated(5, "2026-11-20", "2026-11-21")],
+            [(10, "2026-11-05", "2026-11-01", None), (5, "2026-11-20", "2026-11-21", 2)],
+        ),
+        ([dose(10, sequence=10), dose(20, sequence=9)], [(20, None, None, None), (10, None, None, None)]),
+        ([dose(10, sequence="b"), dose(20, sequence=[])], [(20, None, None, None), (10, None, None, None)]),
+    ],
+)
+def test_steps_come_in_the_order_of_their_numbers_or_days(dosages, steps):
+    found = reads(*dosages)
+    expected = [
+        (mg, first and date.fromisoformat(first), last and date.fromisoformat(last), n) for mg, first, last, n in steps
+    ]
+    assert [(step.daily_mg, step.first, step.last, step.days) for step in found.steps] == expected
+    assert found.daily_mg == max(mg for mg, *_ in steps)
+
+
+def test_numbered_doses_of_one_day_add_up():
+    morning = dose(10, sequence=1, timing={"repeat": {"when": ["MORN"]}})
+    night = dose(20, sequence=2, timing={"repeat": {"when": ["HS"]}})
+    assert reads(morning, night).daily_mg == 30
+    assert reads(morning, {**night, "timing": {"repeat": {"when": ["MORN"]}}}).daily_mg == 20
+    assert reads(morning, dose(20, sequence=2, timing=daily(**SPELL))).daily_mg == 20
+
+
+def test_thirds_that_are_added_up_become_whole_again():
+    third = dose(100, timing=daily(1, 3))
+    assert reads(third, third, third).daily_mg == 100
+
+
+def test_very_many_dosages_are_taken_at_once():
+    assert reads(*[dated(1, "2026-11-01", "2026-11-07")] * 1000).daily_mg == 1000
+
+
 # Once wrong -----------------------------------------------------------------------------------------------------------
 
 
@@ -336,3 +720,66 @@ def test_dosages_of_one_number_are_taken_together_and_other_numbers_after_them()
 
 def test_a_frequency_below_zero_is_no_dose():
     assert a_day(dose(10, times=-3)) is None
+
+
+# What holds of all --------------------------------------------------------------------------------------------------
+
+
+AMOUNTS = st.decimals("0.5", 200, places=1)
+FREQUENCIES = st.integers(1, 12)
+
+
+@given(AMOUNTS, FREQUENCIES, st.sampled_from([("g", 1000), ("mcg", Decimal("0.001")), ("ng", Decimal("0.000001"))]))
+def test_the_same_dose_in_another_unit_is_the_same_daily_dose(mg, times, unit):
+    name, size = unit
+    assert (
+        reads(dose(float(mg / size), name, times)).daily_mg
+        == reads(dose(float(mg), "mg", times)).daily_mg
+        == mg * times
+    )
+
+
+@given(st.integers(1, 200), st.integers(1, 200), FREQUENCIES)
+def test_a_dose_in_two_parts_is_the_same_daily_dose(one, other, times):
+    assert (
+        reads(dose(one, times=times), dose(other, times=times)).daily_mg
+        == reads(dose(one + other, times=times)).daily_mg
+    )
+
+
+@given(st.integers(1, 8), FREQUENCIES)
+def test_the_same_dosage_in_elements_and_in_words_is_the_same_daily_dose(tablets, times):
+    words = {"text": f"take {tablets} tablets by mouth {times} times a day"}
+    assert reads(words).daily_mg == reads(dose(tablets, "{tbl}", times)).daily_mg == 10 * tablets * times
+
+
+@given(st.integers(1, 24))
+def test_so_many_times_a_day_is_as_often_as_every_so_many_hours(hours):
+    period = {"repeat": {"frequency": 1, "period": hours, "periodUnit": "h"}}
+    assert times_a_day(period) == Decimal(24) / hours
+
+
+ELEMENTS = sorted(
+    {"sequence", "text", "timing", "repeat", "code", "coding", "type", "route", "display", "event", "duration"}
+    | {"doseAndRate", "doseQuantity", "doseRange", "high", "value", "unit", "comparator", "rateRatio", "rateQuantity"}
+    | {"frequency", "frequencyMax", "period", "periodMax", "periodUnit", "when", "timeOfDay", "dayOfWeek", "count"}
+    | {"boundsPeriod", "boundsDuration", "start", "end", "maxDosePerPeriod", "numerator", "denominator"}
+)
+HOSTILE = st.sampled_from(
+    [
+        *(None, True, 0, -1, 1, 3, 0.1, 1e308, 5e-324, float("nan"), float("inf"), 10**4299, -(10**4299)),
+        *("", "mg", "d", "h", "mg/kg/d", "{tbl}", "TID", "1 tab tid", "ordered", "MORN", "2026-01-01", "9999-12-31"),
+        "x" * 5000,
+    ]
+)
+JSON = st.recursive(
+    HOSTILE,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(ELEMENTS), inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(ELEMENTS), JSON, max_size=6), max_size=3))
+def test_no_dosage_is_an_error(dosages):
+    found = reads(*dosages, weight=60)
+    assert found.daily_mg is None or (found.daily_mg.is_finite() and found.daily_mg >= 0)
