@@ -11,7 +11,7 @@ from typing import Final
 
 from cds_service.card_files.mistakes import NEAR_NAMES, BrokenLibrary, Mistake, did_you_mean
 from cds_service.clinical.codes import ICD_10, ICD_10_CM, SNOMED_CT, LoincCode, ProblemName, RxCUI, TestName
-from cds_service.clinical.interests import LabTest, Panel, ProblemCodes
+from cds_service.clinical.interests import LabTest, Panel, ProblemCodes, plain_unit
 from cds_service.drugs.vocabulary import Vocabulary
 
 SYSTEMS: Final = {"icd-10-cm": ICD_10_CM, "icd-10": ICD_10, "snomed-ct": SNOMED_CT}
@@ -95,13 +95,7 @@ def _tests(folder: Path, mistakes: list[Mistake]) -> tuple[dict[TestName, LabTes
     tests: dict[TestName, LabTest] = {}
     by_loinc: dict[LoincCode, LabTest] = {}
     for place, row in _rows(folder, "tests.csv", mistakes):
-        factors = {row["unit"]: Decimal(1)}
-        for pair in filter(None, row["other_units"].split("|")):
-            unit, _, factor = pair.rpartition("=")
-            try:
-                factors[unit] = Decimal(factor)
-            except InvalidOperation:
-                mistakes.append(_at(place, f"`{pair}` must be a unit, `=` and a number"))
+        factors = _factors(place, row, mistakes)
         test = LabTest(TestName(row["name"]), row["label"], row["unit"], factors)
         if tests.setdefault(test.name, test) != test:
             mistakes.append(_at(place, f"`{test.name}` must have the same label and units in every row"))
@@ -109,6 +103,31 @@ def _tests(folder: Path, mistakes: list[Mistake]) -> tuple[dict[TestName, LabTes
             mistakes.append(_at(place, f"`{row['loinc']}` stands in two rows"))
         mistakes += [_at(place, says) for says in _wrong_loinc(row["loinc"])]
     return tests, by_loinc
+
+
+def _factors(place: Mistake, row: Mapping[str, str], mistakes: list[Mistake]) -> dict[str, Decimal]:
+    """From every unit of a row to its first one, as the unit is written and in its plain spelling."""
+    factors = {row["unit"]: Decimal(1)}
+    for pair in filter(None, row["other_units"].split("|")):
+        unit, _, said = pair.rpartition("=")
+        factor = _above_zero(said)
+        if factor is None:
+            mistakes.append(_at(place, f"`{pair}` must be a unit, `=` and a number above zero"))
+        else:
+            factors[unit] = factor
+    plain: dict[str, Decimal] = {}
+    for unit, factor in factors.items():
+        if plain.setdefault(plain_unit(unit), factor) != factor:
+            mistakes.append(_at(place, f"`{unit}` stands for two units that differ in capitals alone"))
+    return factors | plain
+
+
+def _above_zero(said: str) -> Decimal | None:
+    try:
+        factor = Decimal(said)
+    except InvalidOperation:
+        return None
+    return factor if factor.is_finite() and factor > 0 else None
 
 
 _LOINC: Final = re.compile(r"(\d{1,7})-(\d)")

@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from cds_service.clinical.codes import ICD_10, ICD_10_CM, SNOMED_CT, LoincCode, ProblemName, RxCUI, TestName
 
 _READ: Final = frozenset({ICD_10_CM, ICD_10, SNOMED_CT})
 _WORDS: Final = re.compile(r"[^\W_]+")
+LONGEST_UNIT: Final = 40  # characters; what is longer is no unit
 DENIALS: Final = frozenset(
     {
         *("no", "not", "non", "without", "never", "exclude", "excluded", "excludes", "unlikely", "negative"),
@@ -17,7 +19,7 @@ DENIALS: Final = frozenset(
         *("family", "father", "mother", "brother", "sister", "parent", "parents", "sibling"),
     }
 )
-PREFETCH_KEYS = ("patient", "medications", "statements", "conditions", "results", "orders")
+PREFETCH_KEYS = ("patient", "medications", "statements", "conditions", "allergies", "results", "orders")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,31 @@ class LabTest:
 
     Attributes:
         unit: the canonical UCUM unit; "" for a pure number such as INR.
-        factors: from other units to the canonical one, e.g. {"ukat/L": Decimal(60)}; the canonical unit is among them.
+        factors: from other units to the canonical one, e.g. {"ukat/L": Decimal(60)}; the canonical unit is among
+            them, and every unit in its `plain_unit` spelling too.
     """
 
     name: TestName
     label: str
     unit: str
     factors: Mapping[str, Decimal]
+
+    def factor(self, unit: str) -> Decimal | None:
+        """From a unit, however it is spelled ("UMOL/L", "µmol/l"), to the canonical one; None for another unit."""
+        known = self.factors.get(unit)
+        if known is not None or not unit or len(unit) > LONGEST_UNIT:
+            return known
+        return self.factors.get(plain_unit(unit))
+
+
+@lru_cache(maxsize=1024)
+def plain_unit(unit: str) -> str:
+    """A unit without what people vary: capitals, spaces, the micro sign, a raised two.
+
+    >>> plain_unit("mL / min / 1.73 m²"), plain_unit("µmol/L")
+    ('ml/min/1.73m2', 'umol/l')
+    """
+    return "".join(unit.casefold().split()).replace("μ", "u").replace("²", "2")
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,12 +52,24 @@ def mistakes(folder, known=None):
 def test_our_own_lists_have_no_mistakes():
     read = read_codelists(OURS, vocabulary.load())
     assert {"ALT", "AST", "ALP", "bilirubin", "INR"} <= read.tests.keys()
-    assert {"active-liver-disease", "dysphagia", "spasticity"} <= read.problem_labels.keys()
+    assert {"direct-bilirubin", "GGT", "creatinine", "eGFR", "potassium"} <= read.tests.keys()
+    assert {"active-liver-disease", "dysphagia", "spasticity", "pregnancy"} <= read.problem_labels.keys()
+
+
+def test_a_liver_panel_is_the_four_tests_that_cards_mean_by_it():
+    assert read_codelists(OURS).panels["liver-panel"].tests == {"ALT", "AST", "ALP", "bilirubin"}
 
 
 def test_a_test_has_its_units_with_their_factors(lists):
     read = read_codelists(lists())
-    assert read.tests["ALT"].factors == {"U/L": 1, "ukat/L": Decimal(60), "IU/L": 1}
+    assert read.tests["ALT"].factors == {
+        "U/L": 1,
+        "ukat/L": Decimal(60),
+        "IU/L": 1,
+        "u/l": 1,
+        "ukat/l": Decimal(60),
+        "iu/l": 1,
+    }
     assert (read.tests["INR"].unit, read.tests["INR"].factors) == ("", {"": 1, "1": 1})
     assert read.tests_by_loinc["1742-6"] is read.tests["ALT"]
 
@@ -105,7 +117,18 @@ def test_a_class_is_its_members(lists):
     [
         (
             {"tests": ["ALT,ALT,1742-6,U/L,ukat/L,read", PLAIN["tests.csv"][1]]},
-            "tests.csv:2: `ukat/L` must be a unit, `=` and a number",
+            "tests.csv:2: `ukat/L` must be a unit, `=` and a number above zero",
+        ),
+        *(
+            (
+                {"tests": [f"ALT,ALT,1742-6,U/L,ukat/L={factor},read", PLAIN["tests.csv"][1]]},
+                f"tests.csv:2: `ukat/L={factor}` must be a unit, `=` and a number above zero",
+            )
+            for factor in ("0", "-60", "NaN", "Infinity")
+        ),
+        (
+            {"tests": ["K,potassium,2823-3,mmol/L,Mmol/L=1000000000,read", *PLAIN["tests.csv"]]},
+            "tests.csv:2: `Mmol/L` stands for two units that differ in capitals alone",
         ),
         (
             {"tests": ["ALT,ALT,1742-6,U/L,ukat/L=sixty,read", PLAIN["tests.csv"][1]]},

@@ -5,40 +5,30 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cds_service.clinical.days import Day
 from cds_service.clinical.model import Gap, Why
 from cds_service.clinical.quantity import INFINITE, Amount
-from tests.journeys.records import LOINC, TODAY, concept, day, quantity, whose
+from tests.journeys.records import LOINC, TODAY, concept, day, quantity
 from tests.unit.fhir.chart import EVERYTHING, NOTHING, record
+from tests.unit.fhir.laboratory import ALT, LISTS, PANEL, TESTS, observation, read_all
 
-ALT = concept(LOINC, "1742-6", "Alanine aminotransferase")
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
-
-
-def observation(**members):
-    said = {
-        "resourceType": "Observation",
-        "id": "o",
-        "status": "final",
-        "code": ALT,
-        "subject": whose(),
-        "effectiveDateTime": "2026-11-20T08:00:00Z",
-        "valueQuantity": quantity(52, "U/L"),
-        **members,
-    }
-    return {name: value for name, value in said.items() if value is not ...}
+ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+TOTAL = {"system": LOINC, "code": "1975-2"}
+DIRECT = {"system": LOINC, "code": "1968-7"}
 
 
 def everything(**members):
     """All that is read of one Observation."""
-    found = record(results=[observation(**members)]).results
-    return (*found.items, *found.gaps)
+    return read_all(observation(**members))
 
 
-def read(**members):
+def read(*, who=None, **members):
     """The one result or gap that an Observation gives; None when it gives nothing."""
-    (found,) = everything(**members) or (None,)
+    (found,) = read_all(observation(**members), who=who) or (None,)
     return found
 
 
@@ -69,6 +59,9 @@ def test_every_code_of_a_test_is_the_test(code):
 
 
 def test_another_test_is_not_read():
+    glucose = concept(LOINC, "2345-7", "Glucose")
+    assert read(code=glucose) is None
+    assert read(code={"coding": [*glucose["coding"], {"system": LOINC, "code": "2339-0"}]}) is None
     assert read(code=concept(LOINC, "24326-1", "Electrolytes 1998 panel")) is None
 
 
@@ -76,7 +69,10 @@ def test_another_test_is_not_read():
     "code", [concept("urn:lab", "1742-6", "ALT"), {"coding": [{"code": "1742-6"}]}, {"text": "ALT"}, {}, "1742-6"]
 )
 def test_a_test_that_only_its_laboratory_can_name_is_a_gap(code):
-    assert read(code=code) == Gap("Observation/o", Why.UNCODED)
+    gap = read(code=code)
+    assert gap == Gap("Observation/o", Why.UNCODED, before=date(2026, 11, 21))
+    assert gap.may_hide(frozenset({"ALT"}), date(2026, 11, 20))
+    assert not gap.may_hide(frozenset({"ALT"}), date(2026, 11, 21))  # it is no newer than its own day
 
 
 def test_a_component_that_only_its_laboratory_can_name_is_passed_over():
@@ -87,6 +83,39 @@ def test_a_component_that_only_its_laboratory_can_name_is_passed_over():
 def test_a_local_code_beside_the_loinc_code_does_no_harm():
     coding = [{"system": "urn:lab", "code": "GPT"}, *ALT["coding"], {"system": LOINC, "code": "99999-9"}]
     assert read(code={"coding": coding}).test == "ALT"
+
+
+@pytest.mark.parametrize("system", ["https://loinc.org", "http://loinc.org/", "urn:oid:2.16.840.1.113883.6.1"])
+def test_loinc_goes_by_other_names_too(system):
+    assert read(code=concept(system, "1742-6", "ALT")).test == "ALT"
+
+
+@pytest.mark.parametrize("coding", [[TOTAL, DIRECT], [DIRECT, TOTAL]])
+@pytest.mark.parametrize("asked", [{"bilirubin"}, {"direct-bilirubin"}, {"bilirubin", "direct-bilirubin"}], ids=str)
+def test_a_result_called_total_and_direct_bilirubin_at_once_is_neither(coding, asked):
+    tests = {code: test for code, test in TESTS.items() if test.name in asked}
+    (gap,) = read_all(observation(code={"coding": coding}), tests=tests)
+    assert (gap.why, gap.concerns) == (Why.CODES_DISAGREE, {"bilirubin", "direct-bilirubin"})
+
+
+def test_direct_bilirubin_is_never_total_bilirubin():
+    assert {test.name for code, test in TESTS.items() if code in {"1968-7", "14629-0"}} == {"direct-bilirubin"}
+    assert all("direct-bilirubin" not in tests for code, tests in LISTS.ordered_tests().items() if code == "24325-3")
+    assert read(code={"coding": [DIRECT]}).test == "direct-bilirubin"
+
+
+def test_two_codes_of_one_test_are_that_test():
+    coding = [{"system": LOINC, "code": "1743-4"}, {"system": LOINC, "code": "1742-6"}]
+    assert read(code={"coding": coding}).test == "ALT"
+
+
+def test_the_code_of_its_panel_beside_its_own_does_no_harm():
+    assert read(code={"coding": [*PANEL["coding"], *ALT["coding"]]}).test == "ALT"
+
+
+@pytest.mark.parametrize("status", ["fin", "X", ["final"], {"value": "final"}, 1])
+def test_a_status_that_nobody_can_read_is_a_gap(status):
+    assert read(status=status) == Gap("Observation/o", Why.NO_STATUS, concerns=frozenset({"ALT"}))
 
 
 def test_a_test_that_no_rule_names_is_not_read():
@@ -134,6 +163,19 @@ def test_a_result_is_dated_by_its_sample_else_by_its_issue(members, first, last)
         ({"valueQuantity": {}}, Why.NO_VALUE),
         ({"valueQuantity": {"value": "52", "unit": "U/L"}}, Why.NO_VALUE),
         ({"valueQuantity": {"value": None, "unit": "U/L"}}, Why.NO_VALUE),
+        ({"valueQuantity": quantity(-52, "U/L")}, Why.NO_VALUE),
+        ({"valueQuantity": quantity(10**30, "U/L")}, Why.NO_VALUE),
+        ({"valueQuantity": quantity(1e-30, "U/L")}, Why.NO_VALUE),
+        ({"valueQuantity": [quantity(52, "U/L")]}, Why.NO_VALUE),
+        ({"valueQuantity": 52}, Why.NO_VALUE),
+        ({"valueQuantity": None}, Why.NO_VALUE),
+        ({"valueQuantity": {**quantity(52, "U/L"), "comparator": "ad"}}, Why.NO_VALUE),
+        ({"valueQuantity": {**quantity(52, "U/L"), "comparator": "~"}}, Why.NO_VALUE),
+        ({"valueQuantity": {**quantity(52, "U/L"), "comparator": ["<"]}}, Why.NO_VALUE),
+        ({"valueQuantity": ..., "valueInteger": "52"}, Why.NO_VALUE),
+        ({"valueQuantity": ..., "valueRange": {"low": quantity(40, "U/L"), "high": quantity(60, "U/L")}}, Why.NO_VALUE),
+        ({"valueQuantity": ..., "valueRatio": {"numerator": quantity(52, "U"), "denominator": {}}}, Why.NO_VALUE),
+        ({"valueQuantity": ..., "valueCodeableConcept": {"text": "52 U/L"}}, Why.NO_VALUE),
         ({"valueQuantity": ..., "valueString": "normal"}, Why.NO_VALUE),
     ],
 )
@@ -143,9 +185,16 @@ def test_a_result_without_a_date_or_value_is_a_gap_about_its_test(members, why):
     assert gap.label == "ALT"
 
 
-def test_a_result_that_says_why_it_has_no_value_hides_none():
-    absent = concept("http://terminology.hl7.org/CodeSystem/data-absent-reason", "error", "Error")
-    assert read(valueQuantity=..., dataAbsentReason=absent) is None
+@pytest.mark.parametrize("reason", ["error", "not-performed", "not-asked", "asked-declined", "temp-unknown"])
+def test_a_result_that_says_why_it_has_no_value_hides_none(reason):
+    assert read(valueQuantity=..., dataAbsentReason=concept(ABSENT, reason, reason)) is None
+
+
+@pytest.mark.parametrize(
+    "reason", [concept(ABSENT, code, code) for code in ("unknown", "masked", "not-permitted", "as-text")] + [{}, "x", 1]
+)
+def test_a_value_that_is_only_not_told_is_a_gap(reason):
+    assert read(valueQuantity=..., dataAbsentReason=reason).why is Why.NO_VALUE
 
 
 # How much -------------------------------------------------------------------------------------------------------------
@@ -161,6 +210,24 @@ def test_a_result_that_says_why_it_has_no_value_hides_none():
         ("1742-6", 2, "ukat/L", 120),
         ("1742-6", 52, "mg/dL", None),
         ("1742-6", 52, "", None),
+        ("1742-6", 520, "nkat/L", "31.20"),
+        ("1742-6", 2, "µkat/L", 120),
+        ("1742-6", 2, "\u03bckat/l", 120),
+        ("1742-6", 52, "U / L", 52),
+        ("1742-6", 52, "x" * 100, None),
+        ("1975-2", 1.2, "MG/DL", "1.2"),
+        ("1975-2", 12, "mg/L", "1.2"),
+        ("1968-7", 10, "umol/L", "0.58480"),
+        ("2324-2", 52, "U/L", 52),
+        ("2160-0", 1.1, "mg/dL", "1.1"),
+        ("14682-9", 100, "umol/L", "1.13122"),
+        ("14682-9", 0.1, "mmol/L", "1.13122"),
+        ("98979-8", 55, "mL/min/1.73 m²", 55),
+        ("98979-8", 55, "mL/min/1.73m2", 55),
+        ("98979-8", 1.5, "mL/s/1.73m2", 90),
+        ("98979-8", 55, "mL/min", None),
+        ("2823-3", 4.1, "mmol/L", "4.1"),
+        ("2823-3", 4.1, "mEq/L", "4.1"),
         ("1975-2", 1.2, "mg/dL", "1.2"),
         ("14631-6", 50, "umol/L", "2.924"),
         ("6301-6", 1.5, "", "1.5"),
@@ -172,9 +239,83 @@ def test_a_value_is_brought_to_the_unit_of_the_code_list(code, value, unit, amou
     assert read(code=concept(LOINC, code, "x"), valueQuantity=quantity(value, unit)).amount == exactly(amount)
 
 
-def test_the_unit_is_the_code_else_what_is_written():
-    assert read(valueQuantity={"value": 2, "unit": "microkatal", "code": "ukat/L"}).amount == exactly(120)
-    assert read(valueQuantity={"value": 2, "unit": "ukat/L"}).amount == exactly(120)
+@pytest.mark.parametrize(
+    ("said", "amount"),
+    [
+        ({"unit": "microkatal", "code": "ukat/L"}, 120),
+        ({"unit": "ukat/L"}, 120),
+        ({"code": "ukat/L"}, 120),
+        ({"unit": "ukat/L", "code": "units of ours"}, 120),
+        ({"unit": "ukat/L", "code": "U/L", "system": "urn:local:units"}, 120),
+        ({"unit": "ukat/L", "code": "ukat/L", "system": "http://unitsofmeasure.org"}, 120),
+        ({"unit": "ukat/L", "code": "U/L"}, None),
+        ({"code": "U/L", "system": "urn:local:units"}, None),
+        ({"unit": "katal", "code": "kat"}, None),
+    ],
+    ids=str,
+)
+def test_the_unit_is_the_ucum_code_else_what_is_written_and_neither_when_they_disagree(said, amount):
+    assert read(valueQuantity={"value": 2, **said}).amount == exactly(amount)
+
+
+def test_a_result_whose_unit_contradicts_itself_is_not_compared_with_its_limit():
+    result = read(valueQuantity={"value": 2, "unit": "ukat/L", "code": "U/L"}, referenceRange=[limit(1, "ukat/L")])
+    assert (result.amount, result.times_uln) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "amount", "shown"),
+    [
+        ("150 U/L", exactly(150), "150 U/L"),
+        ("150U/L", exactly(150), "150 U/L"),
+        (" 150  IU/L ", exactly(150), "150 IU/L"),
+        (">150 U/L", Amount(Decimal(150), INFINITE), ">150 U/L"),
+        ("≥ 150 U/L", Amount(Decimal(150), INFINITE), ">=150 U/L"),
+        ("< 5 U/L", Amount(Decimal(0), Decimal(5)), "<5 U/L"),
+        ("≤5 U/L", Amount(Decimal(0), Decimal(5)), "<=5 U/L"),
+        ("<=5 U/L", Amount(Decimal(0), Decimal(5)), "<=5 U/L"),
+        ("2.5 µkat/L", exactly(150), "2.5 µkat/L"),
+        ("0.125 ukat/L", exactly("7.500"), "0.125 ukat/L"),
+        ("150", None, "150"),
+        (">150", None, ">150"),
+    ],
+)
+def test_a_value_in_words_counts_when_it_is_a_number_and_its_unit(said, amount, shown):
+    result = read(valueQuantity=..., valueString=said)
+    assert (result.amount, result.shown) == (amount, shown)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("normal", "", "see report", "150 (haemolysed)", "150 furlongs", "150 H", "40-60 U/L", "1,5 U/L", "1 500 U/L"),
+        *("1.500 U/L", "12.500", "-150 U/L", "1e3 U/L", "150. U/L", "٣٠ U/L", "ad 150 U/L", "150 U/L" + " " * 80),
+        *(150, ["150 U/L"], None, True),
+    ],
+)
+def test_any_other_words_are_no_value(said):
+    assert read(valueQuantity=..., valueString=said).why is Why.NO_VALUE
+
+
+def test_an_inr_in_words_needs_no_unit():
+    assert read(code=concept(LOINC, "6301-6", "INR"), valueQuantity=..., valueString="1.2").amount == exactly("1.2")
+
+
+def test_a_whole_number_is_a_value_without_a_unit():
+    assert read(code=concept(LOINC, "6301-6", "INR"), valueQuantity=..., valueInteger=2).amount == exactly(2)
+    assert read(valueQuantity=..., valueInteger=52).amount is None
+
+
+UNITS = {"U/L": 1, "[IU]/L": 1, "ukat/L": Decimal(1) / 60, "nkat/L": Decimal(1000) / 60}
+
+
+@given(st.integers(1, 5000), st.sampled_from(sorted(UNITS)), st.sampled_from(sorted(UNITS)))
+def test_the_same_result_in_another_unit_is_the_same_multiple_of_its_limit(tenths, unit, of_limit):
+    value = round(float(tenths * 6 * UNITS[unit]), 9)
+    upper = round(float(60 * UNITS[of_limit]), 9)
+    result = read(valueQuantity=quantity(value, unit), referenceRange=[limit(upper, of_limit)])
+    assert abs(result.times_uln.least - Decimal(tenths) / 10) < Decimal("0.0001")
+    assert abs(result.amount.least - tenths * 6) < Decimal("0.001")
 
 
 @pytest.mark.parametrize(
@@ -246,7 +387,26 @@ def limit(value, unit="U/L", kind=None):
         ([limit(0)], None),
         ([limit(-1)], None),
         ([{"low": quantity(10, "U/L")}], None),
-        ([{"text": "up to 40"}], None),
+        ([{"text": "up to 26"}], 2),
+        ([{"text": "10-26 U/L"}], 2),
+        ([{"text": "10 - 26"}], 2),
+        ([{"text": "(10 \u2013 26)"}], 2),
+        ([{"text": "10 to 26 IU/L"}], 2),
+        ([{"text": "<26"}], 2),
+        ([{"text": "<= 26 U/L"}], 2),
+        ([{"text": "≤26"}], 2),
+        ([{"text": "10-26 furlongs"}], None),
+        ([{"text": "26"}], None),
+        ([{"text": ">26"}], None),
+        ([{"text": "26-10"}], None),
+        ([{"text": "M: 10-50, F: 10-35"}], None),
+        ([{"text": "10-26, pregnant 10-40"}], None),
+        ([{"text": "0-1.200"}], None),
+        ([{"text": "10-0"}], None),
+        ([{"text": "10-26" + " " * 80}], None),
+        ([{"text": ["10-26"]}], None),
+        ([{"text": "10-99", "high": quantity(26, "U/L")}], 2),
+        ([{"text": "10-26", "high": {"value": "99"}}], None),
         ([{"high": {"value": "26", "unit": "U/L"}}], None),
         ([], None),
         (None, None),
@@ -287,14 +447,31 @@ def test_a_value_in_an_unknown_unit_does_not_compare_with_a_known_one():
         ([concept(INTERPRETATION, "N", "Normal"), concept(INTERPRETATION, "H", "High")], True),
         ([concept(INTERPRETATION, "N", "Normal")], False),
         ([concept(INTERPRETATION, "L", "Low")], False),
-        ([{"text": "H"}], False),
-        ("H", False),
+        ([concept(INTERPRETATION, ">", "Off scale high")], True),
+        ([{"text": "H"}], True),
+        *(([{"coding": [{"code": code}]}], True) for code in ("H", "HH", "HU", ">", "A", "AA")),
+        *(([{"text": said}], True) for said in ("High", "critical high", "Critically high", "Significantly high")),
+        *(([{"text": said}], True) for said in ("Abnormal", "critical abnormal")),
+        ([{"text": "high risk"}], False),
+        ([{**concept(INTERPRETATION, "N", "Normal"), "text": "H"}], False),
+        ("H", True),
+        (["HH"], True),
+        ("normal", False),
+        (5, False),
+        ([5, None], False),
+        ({}, False),
         (None, False),
     ],
     ids=repr,
 )
 def test_the_laboratory_marks_a_result_as_high(said, high):
     assert read(interpretation=said).flagged_high is high
+
+
+@pytest.mark.parametrize("status", ["final", "preliminary"])
+def test_a_flag_without_a_value_is_as_preliminary_as_its_observation(status):
+    flag = [concept(INTERPRETATION, "H", "High")]
+    assert read(valueQuantity=..., interpretation=flag, status=status).preliminary is (status == "preliminary")
 
 
 def test_a_flag_without_a_value_is_a_result():
@@ -307,9 +484,6 @@ def test_a_flag_without_a_value_is_a_result():
 
 def component(code, value, **more):
     return {"code": concept(LOINC, code, code), "valueQuantity": quantity(value, "U/L"), **more}
-
-
-PANEL = concept(LOINC, "24325-3", "Hepatic function panel")
 
 
 def test_every_component_is_a_result_of_its_own():
