@@ -5,4 +5,4 @@ import sys
 from cds_service.web import serving
 
 if __name__ == "__main__":
-    serving.run(sys.argv[1], host="127.0.0.1", port=int(sys.argv[2]), workers=1)
+    serving.run(sys.argv[1], host="127.0.0.1", port=int(sys.argv[2]), workers=1, threads=1)

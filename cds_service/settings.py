@@ -1,11 +1,14 @@
 """What whoever runs the service may set: CDS_* variables of the environment, read once, at start."""
 
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Self
+
+from cds_service.fhir.addresses import Network, Server, read_network, read_server
 
 _PACKAGE: Final = Path(__file__).parent
 
@@ -62,12 +65,35 @@ def _file(value: str) -> Path:
     return Path(value)
 
 
+def _document(value: str) -> Path:
+    """A file of the caller's, or one that is shipped, by its name alone."""
+    shipped = _shipped(value)
+    return shipped if "/" not in value and shipped.is_file() else _file(value)
+
+
 def _origins(value: str) -> tuple[str, ...]:
     origins = tuple(origin.strip() for origin in value.split(","))
     if not all(re.fullmatch(r"\*|https?://[A-Za-z0-9.:\[\]-]+", origin) for origin in origins):
         message = "must be origins like `https://ehr.example`, without a path and with commas between them, or `*`"
         raise ValueError(message)
     return origins
+
+
+def _servers(value: str) -> frozenset[Server]:
+    return frozenset(read_server(entry.strip()) for entry in value.split(","))
+
+
+def _networks(value: str) -> tuple[Network, ...]:
+    return tuple(read_network(entry.strip()) for entry in value.split(","))
+
+
+def _certificates(value: str) -> Path:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(_file(value))
+    except OSError:  # `ssl.SSLError` is one
+        message = "must be a file of certificates (PEM)"
+        raise ValueError(message) from None
+    return Path(value)
 
 
 def _setting(default: object, read: Callable[[str], object], says: str, *, shown: str = "") -> Any:  # noqa: ANN401 - as `field`
@@ -99,8 +125,9 @@ class Settings:
     )
     discovery: Path = _setting(  # noqa: RUF009 - as above
         _shipped("discovery.json"),
-        _file,
-        "The discovery document.",
+        _document,
+        "The discovery document: a file, or `discovery.dstu2.json`, which is shipped too, for clients whose FHIR "
+        "server speaks DSTU2.",
         shown="the document shipped with the service",
     )
     jurisdiction: str = _setting("us", _one_of("us", "uk"), "Whose limits hold where the sources of countries differ.")
@@ -111,6 +138,12 @@ class Settings:
         "everything that could be decided; `412` refuses the call, as the letter of the specification has it. Clients "
         "show a refusal as if there were nothing to say.",
     )
+    prefetch_null: str = _setting(
+        "none",
+        _one_of("none", "unknown"),
+        "What a `null` in prefetch means: `none` is the client's word that there is none, as the specification has it; "
+        "`unknown` is for clients that send `null` when their search failed.",
+    )
     cors_origins: tuple[str, ...] | None = _setting(
         None,
         _origins,
@@ -118,6 +151,43 @@ class Settings:
         shown="any in development, none in production",
     )
     max_body_mb: int = _setting(16, _number(1, 1024), "The largest request that is read, in megabytes (1024 x 1024).")
+    fhir_servers: frozenset[Server] | None = _setting(
+        None,
+        _servers,
+        "The only FHIR servers that may be asked for what a client did not send: hosts, `host` or `host:port`, with "
+        "commas between them. Without a port it is 443.",
+        shown="any public one and this machine in development, none in production",
+    )
+    fhir_networks: tuple[Network, ...] = _setting(
+        (),
+        _networks,
+        "The networks, not public, in which the servers of `CDS_FHIR_SERVERS` may stand, such as `10.20.0.0/16`, with "
+        "commas between them.",
+        shown="none",
+    )
+    fhir_ca: Path | None = _setting(  # noqa: RUF009 - as above
+        None,
+        _certificates,
+        "A file of certificates (PEM) to trust beside those that the machine trusts, for FHIR servers with "
+        "certificates of the hospital's own. Certificates are always verified.",
+        shown="none",
+    )
+    fetch_ms: int = _setting(
+        400,
+        _number(0, 10_000),
+        "How long a call may fetch, in milliseconds, everything together; what is not there by then is said to be "
+        "missing. `0` fetches nothing.",
+    )
+    fetch_at_once: int = _setting(
+        128,
+        _number(1, 1000),
+        "How many lists and resources a process asks for at the same time; what is beyond fails at once. A call asks "
+        "for up to eight lists.",
+    )
+    fetch_pages: int = _setting(5, _number(1, 100), "How many pages of one list are fetched.")
+    fetch_entries: int = _setting(1000, _number(1, 100_000), "How many entries of one list are used.")
+    fetch_answer_mb: int = _setting(4, _number(1, 1024), "The largest answer that is read, in megabytes.")
+    fetch_call_mb: int = _setting(16, _number(1, 1024), "How much is read for one call, in megabytes.")
     log: bool = _setting(True, _switch, "`on` writes one line of JSON for each call on standard error.", shown="`on`")  # noqa: FBT003 - a default
 
     @classmethod
@@ -144,6 +214,11 @@ class Settings:
         if mistakes:
             raise WrongSettings("\n".join(mistakes))
         return cls(**read)
+
+    @property
+    def fetches(self) -> bool:
+        """Whether any FHIR server may be asked at all: in production only those that are set."""
+        return self.fetch_ms > 0 and (self.mode == "development" or self.fhir_servers is not None)
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from cds_service.clinical.codes import LoincCode
 from cds_service.clinical.model import Why
@@ -32,6 +33,30 @@ class Wanted:
         return bool(self.keys or self.pages or self.references)
 
 
+class Outcome(StrEnum):
+    """How asking for one thing ended. A closed list for the log: nothing that came from outside is in it."""
+
+    OK = "ok"
+    LIMIT = "limit"  # some pages came; then a limit of pages or entries was reached
+    REFUSED_ADDRESS = "refused-address"  # not a server that may be called
+    REFUSED_TOKEN = "refused-token"  # noqa: S105 - an outcome; the client's is no bearer token
+    REFUSED_LINK = "refused-link"  # a page, a reference or an id that leads elsewhere
+    BUSY = "busy"  # too much was under way already
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"  # it could not be made, it broke off, or no HTTP was spoken
+    TLS = "tls"
+    REDIRECT = "redirect"
+    STATUS_4XX = "status-4xx"
+    STATUS_5XX = "status-5xx"
+    STATUS_OTHER = "status-other"
+    NOT_JSON = "not-json"
+    TOO_LARGE = "too-large"
+    TOO_DEEP = "too-deep"
+    WRONG_RESOURCE = "wrong-resource"  # valid JSON, but not what was asked for; also an OperationOutcome
+    UNKNOWN_VERSION = "unknown-version"  # the server speaks a version of FHIR that we do not
+    BROKEN = "broken"  # a mistake of ours
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Fetched:
     """What came, and why the rest did not.
@@ -43,6 +68,7 @@ class Fetched:
         resources: those that were asked for by reference.
         failed: why a key (or a reference) brought nothing.
         version: the FHIR version the server says it speaks, where it was asked.
+        outcomes: how many of the things that were asked for ended how, for the log.
     """
 
     values: Mapping[str, Json] = field(default_factory=dict)
@@ -50,3 +76,4 @@ class Fetched:
     resources: tuple[Resource, ...] = ()
     failed: Mapping[str, Why] = field(default_factory=dict)
     version: Version | None = None
+    outcomes: Mapping[Outcome, int] = field(default_factory=dict)

@@ -1,11 +1,14 @@
 """The settings: what is read, what is refused, and that the reference names them all."""
 
 from dataclasses import fields
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+import trustme
 
 from cds_service import settings
+from cds_service.fhir.fetch import MEGABYTE, Limits
 from cds_service.settings import Settings, WrongSettings, reference
 
 
@@ -22,6 +25,8 @@ def test_an_empty_environment_serves_on_this_machine_only():
 
 
 def test_every_setting_is_read(tmp_path):
+    certificates = str(tmp_path / "ca.pem")
+    trustme.CA().cert_pem.write_to_path(certificates)
     (tmp_path / "d.json").touch()
     read = Settings.read(
         {
@@ -35,6 +40,15 @@ def test_every_setting_is_read(tmp_path):
             "CDS_MISSING_DATA": "412",
             "CDS_CORS_ORIGINS": "https://ehr.example, http://localhost:3000",
             "CDS_MAX_BODY_MB": "1",
+            "CDS_FHIR_SERVERS": "FHIR.example, ehr.example:8443",
+            "CDS_FHIR_NETWORKS": "10.20.0.0/16, fd12::/48",
+            "CDS_FHIR_CA": certificates,
+            "CDS_FETCH_MS": "300",
+            "CDS_FETCH_AT_ONCE": "12",
+            "CDS_FETCH_PAGES": "2",
+            "CDS_FETCH_ENTRIES": "200",
+            "CDS_FETCH_ANSWER_MB": "1",
+            "CDS_FETCH_CALL_MB": "3",
             "CDS_LOG": "off",
         },
     )
@@ -49,6 +63,15 @@ def test_every_setting_is_read(tmp_path):
         missing_data="412",
         cors_origins=("https://ehr.example", "http://localhost:3000"),
         max_body_mb=1,
+        fhir_servers=frozenset({("fhir.example", None), ("ehr.example", 8443)}),
+        fhir_networks=(ip_network("10.20.0.0/16"), ip_network("fd12::/48")),
+        fhir_ca=Path(certificates),
+        fetch_ms=300,
+        fetch_at_once=12,
+        fetch_pages=2,
+        fetch_entries=200,
+        fetch_answer_mb=1,
+        fetch_call_mb=3,
         log=False,
     )
 
@@ -73,11 +96,19 @@ def test_all_mistakes_are_named_at_once():
         CDS_LOG="yes",
         CDS_CARDS="/no/such/folder",
         CDS_DISCOVERY="/no/such/file",
+        CDS_FHIR_SERVERS="https://fhir.example/r4",
+        CDS_FHIR_NETWORKS="hospital",
+        CDS_FHIR_CA=__file__,
+        CDS_FETCH_MS="0.4",
         CDS_CORS_ORIGINS="https://ehr.example/app",
     ) == [
         "`CDS_CARDS` must be a folder that exists",
         "`CDS_CORS_ORIGINS` must be origins like `https://ehr.example`, without a path and with commas between them, or `*`",  # noqa: E501 - one line of the terminal
         "`CDS_DISCOVERY` must be a file that exists",
+        "`CDS_FETCH_MS` must be a whole number from 0 to 10000",
+        "`CDS_FHIR_CA` must be a file of certificates (PEM)",
+        "`CDS_FHIR_NETWORKS` must be networks like `10.20.0.0/16`, with commas between them",
+        "`CDS_FHIR_SERVERS` must be hosts like `fhir.example` or `fhir.example:8443`, with commas between them",
         "`CDS_LOG` must be `on` or `off`",
         "`CDS_MODE` must be `development` or `production`",
         "`CDS_PORT` must be a whole number from 1 to 65535",
@@ -96,6 +127,18 @@ def test_all_mistakes_are_named_at_once():
 )
 def test_any_page_may_call_in_development_and_only_those_named_in_production(variables, origins):
     assert Settings.read(variables).allowed_origins == origins
+
+
+def test_fetching_goes_as_far_by_itself_as_the_settings_say():
+    read = Settings()
+    assert Limits() == Limits(
+        call_ms=read.fetch_ms,
+        at_once=read.fetch_at_once,
+        pages=read.fetch_pages,
+        entries=read.fetch_entries,
+        answer_bytes=read.fetch_answer_mb * MEGABYTE,
+        call_bytes=read.fetch_call_mb * MEGABYTE,
+    )
 
 
 def test_an_installed_service_prefers_what_it_was_shipped_with(tmp_path, monkeypatch):

@@ -36,6 +36,9 @@ from cds_service.web.routes import create_web
 class Answer:
     cards = ({"summary": "One card"},)
     not_checked = 0
+    spoken = None
+    others = 0
+    outcomes = {}  # noqa: RUF012
 
 
 def create():
@@ -46,7 +49,7 @@ def create():
 
 if __name__ == "__main__":
     import sys
-    serving.run("served:create", host="127.0.0.1", port=int(sys.argv[1]), workers=1)
+    serving.run("served:create", host="127.0.0.1", port=int(sys.argv[1]), workers=1, threads=1)
 """
 
 
@@ -169,6 +172,6 @@ def test_a_body_that_grows_beyond_the_limit_is_refused_while_it_grows(port):
 )
 def test_an_address_that_cannot_be_listened_on_is_said_in_one_line(port, host, says):
     with pytest.raises(serving.CannotListen) as cannot:
-        serving.run("nowhere:create", host=host, port=port, workers=1)
+        serving.run("nowhere:create", host=host, port=port, workers=1, threads=1)
     assert str(cannot.value).startswith(says.format(port=port))
     assert "\n" not in str(cannot.value)
