@@ -11,7 +11,7 @@ COPY requirements.txt ./
 RUN /opt/build/bin/pip --python /opt/cds/bin/python3 install --no-cache-dir --no-compile --require-hashes -r requirements.txt
 COPY requirements-dev.txt ./
 RUN /opt/build/bin/pip install --no-cache-dir --no-compile --require-hashes -r requirements-dev.txt
-COPY pyproject.toml README.md LICENSE discovery.json ./
+COPY pyproject.toml README.md LICENSE discovery.json discovery.dstu2.json ./
 COPY cards cards
 COPY cds_service cds_service
 RUN /opt/build/bin/python3 -m hatchling build -t wheel -d /build/dist \

@@ -114,9 +114,7 @@ def _check(said: Namespace, settings: Settings) -> int:
     """The answer of the server, by the same code."""
     request, library, at = _call(said, settings)
     try:
-        answer = advise(
-            request, library, fetch=from_prefetch_only, policy=Policy(MissingData(settings.missing_data)), at=at
-        )
+        answer = advise(request, library, fetch=from_prefetch_only, policy=_policy(settings), at=at)
     except NothingToCheck as nothing:
         message = f"412: missing {', '.join(nothing.missing)}"
         raise Unusable(message) from None
@@ -129,15 +127,23 @@ def _check(said: Namespace, settings: Settings) -> int:
     return 0
 
 
+def _policy(settings: Settings) -> Policy:
+    return Policy(MissingData(settings.missing_data), null_is_none=settings.prefetch_null == "none")
+
+
 def _explain(said: Namespace, settings: Settings) -> int:
     """Every rule that could matter, each of its conditions with its verdict, evidence and gaps."""
     request, library, at = _call(said, settings)
-    examined = examine(request, library, fetch=from_prefetch_only, at=at)
-    rules = [] if examined is None else [_explained(rule, examined[1]) for rule in examined[0].rules]
+    examined = examine(request, library, fetch=from_prefetch_only, policy=_policy(settings), at=at)
+    rules = []
+    if examined is not None:
+        rules = [_explained(rule, examined.situation) for rule in examined.selection.rules]
     if said.json:
         _print_json(rules)
     elif not rules:
         print("No rule is about these orders: nothing was read or judged.")
+    elif examined is not None:
+        print(f"FHIR version: {examined.spoken}")
     for rule in () if said.json else rules:
         print(f"\n{rule['rule']}: {rule['outcome']}")
         for line in rule["conditions"]:

@@ -21,5 +21,5 @@ def pytest_addoption(parser):
 
 @pytest.fixture(scope="session")
 def client():
-    """The real service on 22 November 2026, without logs."""
-    return create_app(Settings(log=False), clock=lambda: AT).test_client()
+    """The real service on 22 November 2026, without logs, and without a way to any FHIR server."""
+    return create_app(Settings(log=False, fetch_ms=0), clock=lambda: AT).test_client()

@@ -5,26 +5,32 @@ from typing import Final
 
 from cds_service.advice.markdown import escaped, plain
 from cds_service.advice.wording import LONGEST_LIST, LONGEST_SUMMARY, listed
-from cds_service.card_files.library import Library
+from cds_service.card_files.library import WITHOUT_ORDERS, Library
 from cds_service.clinical.codes import Indicator, RxCUI
-from cds_service.clinical.model import Gap, Situation, Why
+from cds_service.clinical.model import TAKEN, Gap, Medication, Situation, Why
 from cds_service.rules.evaluate import Finding, Rule
 
 PLACES: Final = {
     "medications": "the medication list",
     "statements": "the patient-reported medicines",
     "conditions": "the problem list",
+    "allergies": "the allergy list",
     "results": "the laboratory results",
     "orders": "the pending laboratory orders",
     "patient": "the patient's sex and age",
 }
-SEVERAL: Final = frozenset({"statements", "results", "orders", "patient"})
+SEVERAL: Final = frozenset({PLACES["statements"], PLACES["results"], PLACES["orders"], PLACES["patient"]})
 KIND_OF_PLACE: Final = {
     "MedicationRequest": "medications",
+    "MedicationOrder": "medications",
     "MedicationStatement": "statements",
     "Condition": "conditions",
+    "AllergyIntolerance": "allergies",
     "Observation": "results",
+    "DiagnosticReport": "results",
     "ServiceRequest": "orders",
+    "ProcedureRequest": "orders",
+    "DiagnosticOrder": "orders",
 }
 _LISTS: Final[Mapping[Why, str]] = {
     Why.NOT_SUPPLIED: "not supplied",
@@ -42,7 +48,7 @@ _ENTRIES: Final[Mapping[Why, str]] = {
     Why.NO_DATE: "{label} has no date",
     Why.FUTURE_DATE: "{label} has a date in the future",
     Why.IMPRECISE_DATE: "a date is too imprecise to tell",
-    Why.NO_STATUS: "it is not said whether {label} is being taken",
+    Why.NO_STATUS: "the status of {label} cannot be read",
     Why.NO_ROUTE: "the route of {label} is not given",
     Why.NO_DOSE: "the daily dose of {label} cannot be computed",
     Why.NO_WEIGHT: "the daily dose of {label} depends on a body weight that is missing",
@@ -55,6 +61,32 @@ _ENTRIES: Final[Mapping[Why, str]] = {
 }
 _PASSING: Final = frozenset({Why.UNKNOWN_MEDICINE, Why.UNCODED})  # one entry among many, of which most say nothing
 LONGEST_LABEL: Final = 40
+
+
+def at_chart(situation: Situation) -> bool:
+    """Whether nobody is ordering anything: a chart was opened."""
+    return situation.hook in WITHOUT_ORDERS
+
+
+def worth_saying(finding: Finding, situation: Situation) -> bool:
+    """Whether what kept a rule open is said at this moment.
+
+    Beside an order always. When a chart is opened, lists that a client never sends and medicines that nobody can place
+    would be said at every chart; so only of a patient who is known to take the medicine, or about an entry that is
+    damaged or surely one of those that rules ask about.
+    """
+    if not finding.gaps or not at_chart(situation):
+        return bool(finding.gaps)
+    return any(_taken(finding)) or any(gap.concerns is not None or _is_damaged(gap) for gap in finding.gaps)
+
+
+def _taken(finding: Finding) -> list[Medication]:
+    return [item for item in finding.evidence if isinstance(item, Medication) and item.state in TAKEN]
+
+
+def _is_damaged(gap: Gap) -> bool:
+    """An entry without a word that would tell what it is."""
+    return not gap.label and gap.why not in _LISTS
 
 
 def gaps_to_say(findings: Iterable[Finding], situation: Situation) -> tuple[Gap, ...]:
@@ -85,9 +117,17 @@ def reasons(gaps: Iterable[Gap], *, markup: bool) -> list[str]:
 
 
 def _together(why: Why, gaps: list[Gap]) -> str:
-    places = listed(PLACES.get(gap.where, "the selected order" if "/" in gap.where else "a list") for gap in gaps)
-    several = len(gaps) > 1 or gaps[0].where in SEVERAL
-    return f"{places} {'were' if several else 'was'} {_LISTS[why]}"
+    places = list(dict.fromkeys(map(_place, gaps)))
+    several = len(places) > 1 or places[0] in SEVERAL
+    return f"{listed(places)} {'were' if several else 'was'} {_LISTS[why]}"
+
+
+def _place(gap: Gap) -> str:
+    """The part of the record that is missing; of the medicines one alone is missing when it was selected, not sent."""
+    kind, _, logical_id = gap.where.partition("/")
+    if logical_id and kind.startswith("Medication"):
+        return "the selected order"
+    return PLACES.get(KIND_OF_PLACE.get(kind, kind), "a list")
 
 
 def _entry(gap: Gap, *, markup: bool) -> str:
@@ -108,12 +148,14 @@ def indicator(findings: Iterable[Finding], situation: Situation, library: Librar
 
 
 def subject(findings: Iterable[Finding], situation: Situation, library: Library) -> str:
-    """What was not checked: the ordered medicines that the open questions are about."""
+    """What was not checked: the medicines, ordered or at the chart taken, that the open questions are about."""
     ordered: set[str] = {i for order in situation.orders.items if order.selected for i in order.ingredients}
     ordered |= {name for gap in situation.orders.gaps for name in gap.concerns or ()}
+    if at_chart(situation):
+        ordered |= {i for finding in findings for item in _taken(finding) for i in item.ingredients}
     triggers = {ingredient for finding in findings for ingredient in library.cards[finding.rule.id].triggers}
     names = [library.vocabulary.ingredient_name(RxCUI(one)) for one in sorted(ordered & triggers)]
-    return listed(sorted(names)) or "an ordered medicine"
+    return listed(sorted(names)) or ("the chart" if at_chart(situation) else "an ordered medicine")
 
 
 def summary(what: str, gaps: tuple[Gap, ...], situation: Situation) -> str:
@@ -122,8 +164,8 @@ def summary(what: str, gaps: tuple[Gap, ...], situation: Situation) -> str:
     start = f"{what[:1].upper()}{what[1:]} {verb} not {'checked' if nothing_read(situation) else 'fully checked'}: "
     said = reasons(gaps, markup=False)
     whole = listed(said)
-    alone = reasons(gaps[:1], markup=False)[0]
-    shorter = (whole, whole.replace("the ", ""), f"{said[0]} and more", f"{alone} and more", "see below")
+    fewer = [f"{listed(reasons(gaps[:count], markup=False))} and more" for count in range(min(len(gaps), 4) - 1, 0, -1)]
+    shorter = (whole, whole.replace("the ", ""), f"{said[0]} and more", *fewer, "see below")
     return start + next((one for one in shorter if len(start) + len(one) <= LONGEST_SUMMARY), shorter[-1])
 
 
@@ -152,10 +194,10 @@ def detail(
         "Checked and clear": [one for one in checked if one not in undecided and one not in partly],
     }
     lines += [f"{title}: {'; '.join(checks)}." for title, checks in lists.items() if checks]
-    return f"{' '.join(lines)}\n\n{_what_to_do(gaps)}"
+    return f"{' '.join(lines)}\n\n{_what_to_do(gaps, '' if at_chart(situation) else ' before signing')}"
 
 
-def _what_to_do(gaps: tuple[Gap, ...]) -> str:
+def _what_to_do(gaps: tuple[Gap, ...], by_when: str) -> str:
     keys = [KIND_OF_PLACE.get(gap.where.partition("/")[0], gap.where.partition(" ")[0]) for gap in gaps]
     places = list(dict.fromkeys(PLACES[key] for key in keys if key in PLACES))
-    return f"Look at {listed(places[:LONGEST_LIST])} before signing." if places else "Check it yourself before signing."
+    return f"Look at {listed(places[:LONGEST_LIST])}{by_when}." if places else f"Check it yourself{by_when}."

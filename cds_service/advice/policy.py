@@ -1,11 +1,11 @@
 """What a deployment decides about answers, and what hands in the data a client did not send."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from cds_service.hooks.request import HookRequest, Json
+from cds_service.fhir.wanted import Fetched, Wanted
+from cds_service.hooks.request import HookRequest
 
 
 class MissingData(StrEnum):
@@ -17,18 +17,35 @@ class MissingData(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a deployment decides about answers."""
+    """What a deployment decides about answers.
+
+    Attributes:
+        null_is_none: whether a null in prefetch is the client's word that there is none, as the specification has it;
+            False for clients that are known to send null when a search failed (decision 1).
+    """
 
     missing_data: MissingData = MissingData.CARD
+    null_is_none: bool = True
+
+
+class Fetching(Protocol):
+    """Hands in what one call lacks; however often it is asked, all of it has one deadline."""
+
+    def __call__(self, wanted: Wanted, /) -> Fetched:
+        """As much of it as could be had in time, and why the rest could not."""
 
 
 class Fetch(Protocol):
-    """Hands in what the client did not send, by prefetch key; what it cannot have stays away."""
+    """Begins the fetching for one call, from the FHIR server that it names."""
 
-    def __call__(self, request: HookRequest, keys: frozenset[str], /) -> Mapping[str, Json]:
-        """The resources or Bundles of as many of `keys` as could be had in time."""
+    def __call__(self, request: HookRequest, /) -> Fetching:
+        """What hands in the data. Nothing is fetched, nor does the time run, before something is wanted."""
 
 
-def from_prefetch_only(_request: HookRequest, _keys: frozenset[str], /) -> Mapping[str, Json]:
+def from_prefetch_only(_request: HookRequest, /) -> Fetching:
     """No FHIR server is ever called: what the client did not send is said to be missing."""
-    return {}
+    return _nothing
+
+
+def _nothing(_wanted: Wanted, /) -> Fetched:
+    return Fetched()

@@ -1,6 +1,7 @@
 """From findings to cards: CDS Hooks JSON without empty members, the most urgent first."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -10,9 +11,11 @@ from cds_service.advice.markdown import plain
 from cds_service.advice.suggestions import buttons, taper_plan
 from cds_service.advice.wording import LONGEST_SUMMARY, Wording
 from cds_service.card_files.cards import Card, Claim, Selection, Show, Status
-from cds_service.card_files.library import WITHOUT_ORDERS, Library
+from cds_service.card_files.library import Library
 from cds_service.clinical.model import Gap, Situation, Why
 from cds_service.fhir.orders import OrderContext
+from cds_service.fhir.versions import Spoken
+from cds_service.fhir.wanted import Outcome
 from cds_service.hooks.cards import OVERRIDE_REASON_SYSTEM, OVERRIDE_REASONS, TOPIC_SYSTEM
 from cds_service.hooks.request import HookRequest
 from cds_service.rules.evaluate import Finding, Rule, settle
@@ -32,10 +35,16 @@ class Advice:
     Attributes:
         cards: as CDS Hooks writes them.
         not_checked: how many rules could not be decided.
+        spoken: the FHIR version the client spoke; None when nothing was judged.
+        others: how many resources were left out because they are another patient's.
+        outcomes: how many of the things asked of its FHIR server ended how.
     """
 
     cards: tuple[CardJson, ...] = ()
     not_checked: int = 0
+    spoken: Spoken | None = None
+    others: int = 0
+    outcomes: Mapping[Outcome, int] = field(default_factory=dict)
 
 
 def render(  # noqa: PLR0913, PLR0917 (an answer is made of everything before it)
@@ -56,11 +65,12 @@ def render(  # noqa: PLR0913, PLR0917 (an answer is made of everything before it
         card = None if finding.tier is None else _card_or_none(finding, situation, library, request, context)
         cards += [card] if card else []
         said.append(finding if card or finding.tier is None else _failed(finding))
-    if request.hook not in WITHOUT_ORDERS and any(finding.gaps for finding in said):
+    open_ = tuple(finding for finding in said if not_checked.worth_saying(finding, situation))
+    if open_:
         found = {finding.rule.id for finding in findings}
         active = (rule for rule in selection.rules if library.cards[rule.id].status is Status.ACTIVE)
         clear = tuple(rule for rule in active if rule.id not in found)
-        cards.append(not_checked_json(tuple(said), clear, situation, library, request))
+        cards.append(not_checked_json(open_, clear, situation, library, request))
         cards.sort(key=lambda card: _URGENCY[card["indicator"]])
     return Advice(tuple(cards), sum(finding.tier is None for finding in said))
 

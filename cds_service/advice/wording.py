@@ -12,7 +12,7 @@ from cds_service.card_files.cards import Card
 from cds_service.card_files.library import Library
 from cds_service.clinical.codes import Route, RxCUI, TestName
 from cds_service.clinical.days import Day, age_in_years
-from cds_service.clinical.model import TAKEN, Medication, Problem, Result, Situation, State, Why
+from cds_service.clinical.model import TAKEN, Allergy, Medication, Problem, Result, Situation, State, Why
 from cds_service.clinical.quantity import INFINITE, Amount, Bounds
 from cds_service.drugs.vocabulary import Vocabulary
 from cds_service.fhir.tapers import TaperStep
@@ -330,6 +330,30 @@ class Wording:
         ]
         return listed(called[:LONGEST_LIST])
 
+    def allergy(self) -> str:
+        """{allergy}."""
+        ordered = {one for order in self.finding.orders for one in order.ingredients}
+        confirmed: dict[str, bool] = {}
+        for item in self._allergies():
+            for name in sorted(map(self.library.vocabulary.ingredient_name, item.ingredients & ordered)):
+                what = f"{'intolerance' if item.intolerance else 'allergy'} to {name}"
+                confirmed[what] = confirmed.get(what, False) or not item.provisional
+        said = [f"an {what}" if sure else f"an unconfirmed {what}" for what, sure in confirmed.items()]
+        return f"{listed(said)} {'are' if len(said) > 1 else 'is'} recorded" if said else ""
+
+    def allergies(self) -> str:
+        """{allergies}."""
+        return listed([self._entry(item) for item in self._allergies()][:LONGEST_LIST])
+
+    def _allergies(self) -> list[Allergy]:
+        return [item for item in self.finding.evidence if isinstance(item, Allergy)]
+
+    def _entry(self, item: Allergy) -> str:
+        words = self.said(item.shown) or _names(self.library.vocabulary, item.ingredients)
+        notes = ["unconfirmed"] if item.provisional else []
+        notes += [on_day(item.recorded)] if item.recorded else []
+        return f"{words} ({', '.join(notes)})" if notes else words
+
     def age(self) -> str:
         """{age}."""
         born = self.situation.patient.born
@@ -390,6 +414,8 @@ WORDINGS: Final[dict[str, Callable[[Wording], str]]] = {
     "last_tests": Wording.last_tests,
     "missing_tests": Wording.missing_tests,
     "problems": Wording.problems,
+    "allergy": Wording.allergy,
+    "allergies": Wording.allergies,
     "factors": Wording.factors,
     "age": Wording.age,
     "taper": Wording.taper,

@@ -1,15 +1,24 @@
-"""Orders ready to sign, complete and valid in the client's own FHIR version: R4 here."""
+"""Orders ready to sign, complete and valid in the client's own FHIR version.
 
-from collections.abc import Iterable, Mapping
+They are written in R4 first; the other versions say the same in their own elements, and leave out what they have no
+place for.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from importlib.resources import files
 from typing import Any, Final
+
+import jsonschema_rs
+import orjson
 
 from cds_service.clinical.codes import LOINC, RXNORM, UCUM, Ref
 from cds_service.clinical.interests import Panel
 from cds_service.drugs.products import Product
 from cds_service.fhir.tapers import TaperStep, split
+from cds_service.fhir.versions import Version
 
 Order = dict[str, Any]
 REQUESTERS: Final = frozenset({"Practitioner", "PractitionerRole", "Patient", "RelatedPerson"})
@@ -25,12 +34,14 @@ class OrderContext:
     Attributes:
         at: an aware moment; it becomes `authoredOn`.
         user_id: e.g. "Practitioner/1"; None, or a user who cannot order, leaves `requester` out.
+        version: the client's.
     """
 
     patient_id: str
     encounter_id: str | None
     user_id: str | None
     at: datetime
+    version: Version = Version.R4
 
     def members(self) -> Order:
         """The members that every order has."""
@@ -60,7 +71,7 @@ def lab_order(panel: Panel, reason: str, about: Iterable[Ref], context: OrderCon
     supporting = [{"reference": ref} for ref in about if "/" in ref]
     if supporting:
         order["supportingInfo"] = supporting
-    return order
+    return _LAB_ORDERS[context.version](order)
 
 
 def taper_order(  # noqa: PLR0913, PLR0917 (an order is one row of facts)
@@ -90,7 +101,7 @@ def taper_order(  # noqa: PLR0913, PLR0917 (an order is one row of facts)
     order["note"] = [{"text": f"Proposed taper of {name}: check doses, tablets and pace before signing."}]
     if prior is not None and "/" in prior:
         order["priorPrescription"] = {"reference": prior}
-    return order
+    return _MEDICATION_ORDERS[context.version](order)
 
 
 def _dosages(step: TaperStep, number: int, times_a_day: Decimal | None, start: date, end: date) -> list[Order]:
@@ -130,19 +141,137 @@ def tablets_for(
     return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
 
 
+def _as_it_is(order: Order) -> Order:
+    return order
+
+
+def _only(order: Order, **renamed: str) -> Order:
+    """Some elements of an order, each under the name of another version, where they are there at all."""
+    return {new: order[old] for new, old in renamed.items() if old in order}
+
+
+def _requester(order: Order, name: str, *kinds: str) -> Order:
+    """Who orders, as far as a version lets such a one order."""
+    pointer = order.get("requester")
+    return {name: pointer} if pointer and pointer["reference"].partition("/")[0] in kinds else {}
+
+
+def _dstu2_lab_order(order: Order) -> Order:
+    """A DiagnosticOrder, which cannot point at medication orders."""
+    return {
+        "resourceType": "DiagnosticOrder",
+        **_only(order, status="status", subject="subject", encounter="encounter", reason="reasonCode"),
+        **_requester(order, "orderer", "Practitioner"),
+        "event": [{"status": "draft", "dateTime": order["authoredOn"]}],
+        "item": [{"code": order["code"]}],
+    }
+
+
+def _dstu2_medication_order(order: Order) -> Order:
+    return {
+        "resourceType": "MedicationOrder",
+        **_only(order, status="status", patient="subject", encounter="encounter", dateWritten="authoredOn"),
+        **_requester(order, "prescriber", "Practitioner"),
+        **_only(order, medicationCodeableConcept="medicationCodeableConcept", priorPrescription="priorPrescription"),
+        "note": order["note"][0]["text"],
+        "dosageInstruction": [_dstu2_dosage(dosage) for dosage in order["dosageInstruction"]],
+    }
+
+
+def _dstu2_dosage(dosage: Order) -> Order:
+    repeat = dosage["timing"]["repeat"]
+    return {
+        **_only(_old_dose(dosage), text="text", route="route", doseQuantity="doseQuantity"),
+        "timing": {
+            "repeat": {
+                **_only(repeat, boundsPeriod="boundsPeriod", frequency="frequency", period="period"),
+                "periodUnits": repeat["periodUnit"],
+            }
+        },
+    }
+
+
+def _old_dose(dosage: Order) -> Order:
+    """A dosage as before R4: the dose in it, not in a list of doses and rates."""
+    rest = {name: value for name, value in dosage.items() if name != "doseAndRate"}
+    return {**rest, "doseQuantity": dosage["doseAndRate"][0]["doseQuantity"]}
+
+
+def _stu3(order: Order, *requesters: str) -> Order:
+    """What ProcedureRequest and MedicationRequest have otherwise: `context`, and the requester as an agent."""
+    rest = {name: value for name, value in order.items() if name not in {"encounter", "requester"}}
+    agent = _requester(order, "agent", *requesters)
+    return {**rest, **_only(order, context="encounter"), **({"requester": agent} if agent else {})}
+
+
+def _stu3_lab_order(order: Order) -> Order:
+    return {**_stu3(order, "Practitioner"), "resourceType": "ProcedureRequest"}
+
+
+def _stu3_medication_order(order: Order) -> Order:
+    dosages = [_old_dose(dosage) for dosage in order["dosageInstruction"]]
+    return {**_stu3(order, "Practitioner", "Patient", "RelatedPerson"), "dosageInstruction": dosages}
+
+
+def _r5_lab_order(order: Order) -> Order:
+    rest = {name: value for name, value in order.items() if name not in {"code", "reasonCode", "supportingInfo"}}
+    about = [{"reference": pointer} for pointer in order.get("supportingInfo", ())]
+    reasons = [{"concept": reason} for reason in order["reasonCode"]]
+    return {
+        **rest,
+        "code": {"concept": order["code"]},
+        "reason": reasons,
+        **({"supportingInfo": about} if about else {}),
+    }
+
+
+def _r5_medication_order(order: Order) -> Order:
+    rest = {name: value for name, value in order.items() if name != "medicationCodeableConcept"}
+    return {**rest, "medication": {"concept": order["medicationCodeableConcept"]}}
+
+
+_LAB_ORDERS: Final = {
+    Version.DSTU2: _dstu2_lab_order,
+    Version.STU3: _stu3_lab_order,
+    Version.R4: _as_it_is,
+    Version.R5: _r5_lab_order,
+}
+_MEDICATION_ORDERS: Final = {
+    Version.DSTU2: _dstu2_medication_order,
+    Version.STU3: _stu3_medication_order,
+    Version.R4: _as_it_is,
+    Version.R5: _r5_medication_order,
+}
+
+
 def check_models(panels: Mapping[str, Panel], tablet: Product) -> None:
-    """Prove at the start that every kind of order we send is valid R4.
+    """Prove at the start that every kind of order we send is valid in every version.
 
     Raises:
         pydantic.ValidationError: an order breaks the model of its version.
+        ValueError: a DSTU2 order breaks our schema of the elements we write; fhir.resources no longer has DSTU2.
     """
-    # Imported here: the models cost half a second, which the command line need not pay.
+    # Imported here: the models cost a second, which the command line need not pay.
+    from fhir.resources.medicationrequest import MedicationRequest as MedicationRequestR5  # noqa: PLC0415
     from fhir.resources.R4B.medicationrequest import MedicationRequest  # noqa: PLC0415
     from fhir.resources.R4B.servicerequest import ServiceRequest  # noqa: PLC0415
+    from fhir.resources.servicerequest import ServiceRequest as ServiceRequestR5  # noqa: PLC0415
+    from fhir.resources.STU3.medicationrequest import MedicationRequest as MedicationRequestSTU3  # noqa: PLC0415
+    from fhir.resources.STU3.procedurerequest import ProcedureRequest  # noqa: PLC0415
 
-    context = OrderContext("1", "2", "Practitioner/3", datetime.fromisoformat("2026-01-01T00:00:00+00:00"))
-    for panel in panels.values():
-        ServiceRequest.model_validate(lab_order(panel, "reason", (Ref("MedicationRequest/4"),), context))
+    dstu2 = jsonschema_rs.Draft202012Validator(
+        orjson.loads(files(__package__).joinpath("schemas", "dstu2-orders.json").read_bytes())
+    )
+    checks: Mapping[Version, tuple[Callable[[Order], object], Callable[[Order], object]]] = {
+        Version.DSTU2: (dstu2.validate, dstu2.validate),
+        Version.STU3: (ProcedureRequest.model_validate, MedicationRequestSTU3.model_validate),
+        Version.R4: (ServiceRequest.model_validate, MedicationRequest.model_validate),
+        Version.R5: (ServiceRequestR5.model_validate, MedicationRequestR5.model_validate),
+    }
+    moment = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
     plan = (TaperStep(70, 7), TaperStep(5, 7))
-    taper = taper_order(tablet, "baclofen", plan, Decimal(3), Ref("MedicationRequest/5"), context)
-    MedicationRequest.model_validate(taper)
+    for version, (lab, medication) in checks.items():
+        context = OrderContext("1", "2", "Practitioner/3", moment, version)
+        for panel in panels.values():
+            lab(lab_order(panel, "reason", (Ref("MedicationRequest/4"),), context))
+        medication(taper_order(tablet, "baclofen", plan, Decimal(3), Ref("MedicationRequest/5"), context))

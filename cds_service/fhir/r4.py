@@ -1,7 +1,6 @@
-"""FHIR R4 and R4B: one function for each kind of resource that rules ask about.
+"""FHIR R4 and R4B, and what other versions say in R4's terms: one function for each kind of resource.
 
 Each returns what it read, a Gap when it could not, or None when the resource says nothing that counts.
-The readers of other versions have the same functions and results.
 """
 
 from collections.abc import Mapping
@@ -27,15 +26,20 @@ from cds_service.fhir.elements import (
     words,
 )
 from cds_service.fhir.medicines import read_medicine
+from cds_service.fhir.weights import latest_weight_kg
 from cds_service.hooks.request import Resource
 
 STOPS: Final = frozenset({"stopped", "cancelled", "completed", "ended"})
 NEVER_TAKEN: Final = frozenset({"entered-in-error", "cancelled", "draft", "not-taken"})
-TAKEN_BY_STATUS: Final = frozenset({"active", "on-hold", "intended", "unknown"})  # what nobody can tell counts as taken
+# What nobody can tell counts as taken. R5 says `recorded` where it says nothing.
+TAKEN_BY_STATUS: Final = frozenset({"active", "on-hold", "intended", "unknown", "recorded"})
+# "No known medications", in SNOMED CT and in HL7's IPS code system absent-unknown-uv-ips.
+NO_MEDICINES: Final = frozenset({"787481004", "no-known-medications"})
 NO_ORDER: Final = frozenset({"option", "proposal", "plan"})
 FINISHED: Final = frozenset({"stopped", "completed", "ended"})
 LAPSE_DAYS: Final = 30  # how long an order whose end passed still counts, one level lower (decision 9)
-PROBLEMS_THAT_COUNT: Final = frozenset({"active", "recurrence", "relapse", ""})
+PROBLEMS_THAT_COUNT: Final = frozenset({"active", "recurrence", "relapse", "unknown", ""})
+PROBLEMS_OF_THE_PAST: Final = frozenset({"inactive", "remission", "resolved"})
 NOT_REAL: Final = frozenset({"refuted", "entered-in-error"})
 PROVISIONAL: Final = frozenset({"provisional", "differential", "unconfirmed"})
 PENDING: Final = frozenset({"active", "draft", "on-hold"})
@@ -45,6 +49,9 @@ def read_draft(resource: Resource, ref: Ref, reading: Reading, *, selected: bool
     """A MedicationRequest among the drafts: an order, or the stop of one."""
     if text(resource, "status") == "entered-in-error" or text(resource, "intent") == "option":
         return None
+    if not isinstance(resource.get("status") or "", str):  # an order, or the stop of one? Nobody can tell
+        found = read_medicine(resource, ref, reading)
+        return Gap(ref, Why.NO_STATUS, found.name, found.ingredients) if isinstance(found, Product) else found
     product = read_medicine(resource, ref, reading)
     if product is None or isinstance(product, Gap):
         return product
@@ -75,12 +82,15 @@ def _of_record(
     resource: Resource, ref: Ref, reading: Reading, wanted: frozenset[RxCUI], status: str
 ) -> Medication | Gap | None:
     finished = status in FINISHED
+    if not NO_MEDICINES.isdisjoint(codes(part(resource, "medicationCodeableConcept"))):
+        return None
     product = read_medicine(resource, ref, reading)
     if product is None or isinstance(product, Gap):
         # What has ended cannot hide anything that runs, nor is it worth a word.
         return None if finished else product or Gap(ref, Why.UNCODED)
     if wanted.isdisjoint(product.ingredients):
-        return None
+        # A brand of which some products hold more, or an ingredient without a code: it may be one that rules name.
+        return Gap(ref, Why.UNKNOWN_MEDICINE, product.name) if product.uncoded and not finished else None
     if not finished and status not in TAKEN_BY_STATUS:
         return Gap(ref, Why.NO_STATUS, product.name, product.ingredients)
     state = State.ENDED if finished else State.PAUSED if status == "on-hold" else State.RUNNING
@@ -97,13 +107,16 @@ def _medication(  # noqa: PLR0913, PLR0917 (one medicine is one row of facts)
     *,
     selected: bool,
 ) -> Medication:
-    dosing = read_dosing(parts(resource, "dosageInstruction") or parts(resource, "dosage"), product)
+    dosages = parts(resource, "dosageInstruction") or parts(resource, "dosage")
+    dosing = read_dosing(dosages, product)
+    if dosing.why is Why.NO_WEIGHT:
+        weight_kg = latest_weight_kg(reading.observations(), reading.today)
+        dosing = dosing if weight_kg is None else read_dosing(dosages, product, weight_kg)
     written = day(resource, "authoredOn")
     effective = part(resource, "effectivePeriod")
     started = Day.on(dosing.first) if dosing.first else day(effective, "start") or day(resource, "effectiveDateTime")
     started = started or written
-    ended = _end(resource, started, dosing.days, dosing.last)
-    ended = ended or day(effective, "end")
+    ended = day(effective, "end") or _end(resource, started, dosing.days, dosing.last)
     route = dosing.route or product.route
     stated = SYSTEMIC.get(dosing.route) if dosing.route else None
     return Medication(
@@ -124,6 +137,7 @@ def _medication(  # noqa: PLR0913, PLR0917 (one medicine is one row of facts)
         selected=selected,
         says_taper=dosing.says_taper,
         product=product.rxcui,
+        undosed=dosing.why,
     )
 
 
@@ -203,9 +217,8 @@ def read_problem(resource: Resource, ref: Ref, reading: Reading) -> Problem | Ga
     if readable and not names and not reading.problems.named_in(words(concept)):
         return None
     verified = _codes(resource, "verificationStatus")
-    if PROBLEMS_THAT_COUNT.isdisjoint(_codes(resource, "clinicalStatus")) or not NOT_REAL.isdisjoint(verified):
-        return None
-    if _abated(resource, reading):
+    clinical = _codes(resource, "clinicalStatus")
+    if not PROBLEMS_OF_THE_PAST.isdisjoint(clinical) or not NOT_REAL.isdisjoint(verified) or _abated(resource, reading):
         return None
     if not names:  # without a code that is listed the words decide; what they only mention is open
         named = reading.problems.named_by(words(concept))
@@ -213,6 +226,8 @@ def read_problem(resource: Resource, ref: Ref, reading: Reading) -> Problem | Ga
             mentioned = reading.problems.named_in(words(concept))
             return Gap(ref, Why.UNCODED, words(concept), frozenset(map(str, mentioned)) or None)
         names = frozenset({named})
+    if PROBLEMS_THAT_COUNT.isdisjoint(clinical):
+        return Gap(ref, Why.NO_STATUS, words(concept), frozenset(map(str, names)))
     recorded = day(resource, "recordedDate") or day(resource, "onsetDateTime")
     return Problem(ref, names, words(concept), recorded, provisional=not PROVISIONAL.isdisjoint(verified))
 

@@ -1,7 +1,7 @@
 """One event per call, as a line of JSON. No field of an event can hold what a client wrote."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from traceback import extract_tb
@@ -10,6 +10,8 @@ from uuid import UUID
 
 import orjson
 
+from cds_service.fhir.versions import Spoken
+from cds_service.fhir.wanted import Outcome
 from cds_service.hooks.discovery import ServiceId
 from cds_service.web.errors import IssueCode
 
@@ -21,6 +23,9 @@ class Answered:
     Attributes:
         hook_instance: None when the client's is not a UUID: then it could be anything.
         not_checked: how many cards could not be decided.
+        fhir: the version of FHIR the client spoke; None when nothing had to be judged.
+        others: how many resources were left out because they are another patient's.
+        fetched: how many of the things asked of the client's FHIR server ended how.
     """
 
     service: ServiceId
@@ -28,6 +33,9 @@ class Answered:
     status: int
     cards: int
     not_checked: int
+    fhir: Spoken | None
+    others: int
+    fetched: Mapping[Outcome, int]
     took_ms: float
 
 
@@ -113,6 +121,10 @@ def _plain(value: object) -> object:
             return value.__name__
         case Place():
             return f"{value.module}:{value.line}"
+        case Spoken():
+            return str(value)
+        case Mapping():
+            return {str(name): count for name, count in value.items()}
         case _:
             return value
 

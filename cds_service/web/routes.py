@@ -12,6 +12,8 @@ from flask import Flask, Response, request
 from werkzeug.http import parse_options_header
 from werkzeug.wsgi import get_content_length
 
+from cds_service.fhir.versions import Spoken
+from cds_service.fhir.wanted import Outcome
 from cds_service.hooks.discovery import Discovery, ServiceId
 from cds_service.hooks.reading import read_request
 from cds_service.hooks.request import HookRequest, Json
@@ -41,6 +43,18 @@ class Answer(Protocol):
     @property
     def not_checked(self) -> int:
         """How many cards could not be decided."""
+
+    @property
+    def spoken(self) -> Spoken | None:
+        """The FHIR version of the client; None when nothing had to be judged."""
+
+    @property
+    def others(self) -> int:
+        """How many resources were another patient's."""
+
+    @property
+    def outcomes(self) -> Mapping[Outcome, int]:
+        """How what was asked of the client's FHIR server ended."""
 
 
 def create_web(  # noqa: PLR0913 - the whole of what the room is handed, each by its name
@@ -94,8 +108,19 @@ def create_web(  # noqa: PLR0913 - the whole of what the room is handed, each by
         call = read_request(_json_of(request.environ, max_body_bytes), hook=discovery.hooks[service])
         answered = answer(service, call)
         body = orjson.dumps({"cards": answered.cards})
-        cards, not_checked = len(answered.cards), answered.not_checked
-        log(Answered(service, _uuid(call.hook_instance), OK, cards, not_checked, took_ms()))
+        log(
+            Answered(
+                service,
+                _uuid(call.hook_instance),
+                OK,
+                len(answered.cards),
+                answered.not_checked,
+                answered.spoken,
+                answered.others,
+                answered.outcomes,
+                took_ms(),
+            )
+        )
         return Response(body, content_type=JSON)
 
     @app.errorhandler(Exception)

@@ -8,23 +8,31 @@ import pytest
 
 from cds_service.hooks.discovery import Discovery
 
-PATH = Path(__file__).parents[2] / "discovery.json"
-SERVICES = json.loads(PATH.read_text(encoding="utf-8"))["services"]
-TEMPLATES = {f"{service['hook']}:{key}": text for service in SERVICES for key, text in service["prefetch"].items()}
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = {
+    name: json.loads((ROOT / name).read_text(encoding="utf-8"))["services"]
+    for name in ("discovery.json", "discovery.dstu2.json")
+}
+SERVICES = DOCUMENTS["discovery.json"]
+EACH = {f"{name}:{service['hook']}": service for name, services in DOCUMENTS.items() for service in services}
+TEMPLATES = {f"{name}:{key}": text for name, service in EACH.items() for key, text in service["prefetch"].items()}
+every_document = pytest.mark.parametrize("name", DOCUMENTS)
 
 
-def test_it_loads():
-    assert len(Discovery.load(PATH).hooks) == len(SERVICES)
+@every_document
+def test_it_loads(name):
+    assert len(Discovery.load(ROOT / name).hooks) == len(DOCUMENTS[name])
 
 
-def test_each_hook_has_one_service_of_its_own():
-    assert {service["hook"]: service["id"] for service in SERVICES} == {
+@every_document
+def test_each_hook_has_one_service_of_its_own(name):
+    assert {service["hook"]: service["id"] for service in DOCUMENTS[name]} == {
         hook: f"medication-safety-{hook}"
         for hook in ("medication-prescribe", "order-select", "order-sign", "patient-view")
     }
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service["id"])
+@pytest.mark.parametrize("service", EACH.values(), ids=EACH)
 def test_each_service_says_everything_an_integrator_asks(service):
     assert set(service) == {
         "hook",
@@ -40,9 +48,29 @@ def test_each_service_says_everything_an_integrator_asks(service):
     assert service["hookVersion"] == "1.0"  # HL7/cds-hooks-library, the page of each hook
 
 
-def test_all_services_ask_for_the_same_data():
-    assert all(service["prefetch"] == SERVICES[0]["prefetch"] for service in SERVICES)
-    assert list(SERVICES[0]["prefetch"]) == ["patient", "medications", "statements", "conditions", "results", "orders"]
+@every_document
+def test_services_ask_alike_for_the_same_data(name):
+    asked = {service["hook"]: service["prefetch"] for service in DOCUMENTS[name]}
+    chart = asked.pop("patient-view")
+    everything = asked["order-sign"]
+    keys = ["patient", "medications", "statements", "conditions", "allergies", "results", "orders", "weight"]
+    assert list(everything) == keys
+    assert all(prefetch == everything for prefetch in asked.values())
+    assert chart.items() < everything.items()
+
+
+def test_the_document_for_dstu2_asks_for_the_resources_that_dstu2_has():
+    asked = {key: text.partition("?")[0] for key, text in DOCUMENTS["discovery.dstu2.json"][0]["prefetch"].items()}
+    assert asked["medications"] == "MedicationOrder"
+    assert asked["orders"] == "DiagnosticOrder"
+    assert "_sort=" not in str(DOCUMENTS["discovery.dstu2.json"])  # DSTU2 has `_sort:desc`
+
+
+def test_both_documents_offer_the_same_services():
+    def offered(services):
+        return [(one["id"], one["hook"], list(one["prefetch"])) for one in services]
+
+    assert offered(DOCUMENTS["discovery.dstu2.json"]) == offered(SERVICES)
 
 
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
@@ -59,11 +87,12 @@ def test_no_search_parameter_is_named_twice(template):
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
 def test_templates_are_reads_or_plain_searches_for_one_type(template):
     assert re.fullmatch(
-        r"Patient/\{\{context\.patientId\}\}|[A-Z][A-Za-z]+\?patient=\{\{context\.patientId\}\}(&[_a-z]+=[^&\s]+)*",
+        r"Patient/\{\{context\.patientId\}\}|[A-Z][A-Za-z]+\?patient=\{\{context\.patientId\}\}(&[-_:a-z]+=[^&\s]+)*",
         template,
     )
 
 
-def test_medicines_are_asked_for_without_a_status_because_history_counts():
-    assert "status" not in SERVICES[0]["prefetch"]["medications"]
-    assert "status" not in SERVICES[0]["prefetch"]["statements"]
+@every_document
+def test_medicines_are_asked_for_without_a_status_because_history_counts(name):
+    assert "status" not in DOCUMENTS[name][0]["prefetch"]["medications"]
+    assert "status" not in DOCUMENTS[name][0]["prefetch"]["statements"]

@@ -25,6 +25,7 @@ PLACES = {
     "medications": ("the medication list", "was"),
     "statements": ("the patient-reported medicines", "were"),
     "conditions": ("the problem list", "was"),
+    "allergies": ("the allergy list", "was"),
     "results": ("the laboratory results", "were"),
     "orders": ("the pending laboratory orders", "were"),
     "patient": ("the patient's sex and age", "were"),
@@ -47,6 +48,24 @@ def test_a_part_of_the_record_is_named_in_words(key, markup):
 
 
 @pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("AllergyIntolerance/1", "the allergy list was not supplied"),
+        ("DiagnosticReport/1", "the laboratory results were not supplied"),
+        ("MedicationOrder/1", "the selected order was not supplied"),
+        ("Schedule/1", "a list was not supplied"),
+    ],
+)
+def test_an_entry_that_says_that_nothing_is_known_is_told_by_its_list(where, words):
+    assert reasons([Gap(where, Why.NOT_SUPPLIED)], markup=False) == [words]
+
+
+def test_two_entries_of_one_list_are_one_list():
+    gaps = [Gap("allergies", Why.NOT_SUPPLIED), Gap("AllergyIntolerance/1", Why.NOT_SUPPLIED)]
+    assert reasons(gaps, markup=False) == ["the allergy list was not supplied"]
+
+
+@pytest.mark.parametrize(
     ("why", "words"),
     [
         (Why.NOT_SUPPLIED, "the selected order was not supplied"),
@@ -60,7 +79,7 @@ def test_a_part_of_the_record_is_named_in_words(key, markup):
         (Why.NO_DATE, "“X” has no date"),
         (Why.FUTURE_DATE, "“X” has a date in the future"),
         (Why.IMPRECISE_DATE, "a date is too imprecise to tell"),
-        (Why.NO_STATUS, "it is not said whether “X” is being taken"),
+        (Why.NO_STATUS, "the status of “X” cannot be read"),
         (Why.NO_ROUTE, "the route of “X” is not given"),
         (Why.NO_DOSE, "the daily dose of “X” cannot be computed"),
         (Why.NO_VALUE, "“X” has no value that can be read"),
@@ -165,6 +184,11 @@ def without(*keys, **found):
             "Look at the problem list before signing.",
         ),
         (
+            ["allergies"],
+            "Dantrolene was not fully checked: the allergy list was not supplied",
+            "Look at the allergy list before signing.",
+        ),
+        (
             ["results"],
             "Dantrolene was not fully checked: the laboratory results were not supplied",
             "Look at the laboratory results before signing.",
@@ -209,6 +233,14 @@ def test_a_check_that_could_only_have_been_worse_was_made_in_part():
     assert checks(card, "Checked only in part") == ["dantrolene together with baclofen"]
     open_ = {"dantrolene together with baclofen", "abnormal liver tests with dantrolene"}
     assert set(checks(card, "Checked and clear")) == CHECKED - open_
+
+
+def test_a_headline_names_as_much_of_what_is_missing_as_it_has_room_for():
+    sent = without("allergies", "results", "statements", "orders")
+    assert not_checked(bare(DANTROLENE, prefetch=sent))["summary"] == (
+        "Dantrolene was not fully checked: the allergy list, the laboratory results and the patient-reported medicines "
+        "were not supplied and more"
+    )
 
 
 def test_everything_missing_is_one_card():
@@ -275,7 +307,7 @@ def test_an_order_that_cannot_be_read_is_all_there_is_to_say():
 
 
 def test_an_antispastic_in_a_form_that_cannot_be_read_is_a_warning():
-    card = not_checked(bare({**draft("dantrolene 25"), "resourceType": "MedicationOrder"}))
+    card = not_checked(bare({**draft("dantrolene 25"), "resourceType": "MedicationPrescription"}))
     form = "“dantrolene sodium 25 MG Oral Capsule” is in a form that this service does not read"
     assert (card["indicator"], card["summary"]) == ("warning", f"Dantrolene was not checked: {form}")
 

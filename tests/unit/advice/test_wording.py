@@ -7,7 +7,20 @@ import pytest
 from cds_service.advice.wording import WORDINGS, listed, milligrams, on_day
 from cds_service.card_files.words import WORDS
 from cds_service.fhir.elements import parse_day
-from tests.journeys.records import ICD_10_CM, born, concept, dosage, draft, medicine, patient, prefetch, problem, result
+from tests.journeys.records import (
+    ICD_10_CM,
+    RXNORM,
+    allergy,
+    born,
+    concept,
+    dosage,
+    draft,
+    medicine,
+    patient,
+    prefetch,
+    problem,
+    result,
+)
 from tests.unit.advice.cases import bare, request, spoken
 
 DANTROLENE = draft("dantrolene 25", dose=25)
@@ -396,6 +409,85 @@ def test_at_most_four_problems_are_named():
     found = [problem(ICD_10_CM, "K74.60", f"Cirrhosis {number}", f"c{number}") for number in range(6)]
     said = spoken("{problems}", request(DANTROLENE, sent={"conditions": found}), when=LIVER)
     assert said == "Cirrhosis 0, Cirrhosis 1, Cirrhosis 2 and Cirrhosis 3"
+
+
+ALLERGIC = "{allergic_to_ordered: antispastic}"
+BACLOFEN = draft("baclofen 10", "draft-2")
+INTOLERANCE = {"type": "intolerance"}
+UNCONFIRMED = {"verificationStatus": {"coding": [{"code": "unconfirmed"}]}}
+
+
+def against(text, *recorded, drafts=(DANTROLENE,)):
+    """What a card about allergies says to these entries of the allergy list."""
+    return spoken(text, request(*drafts, sent={"allergies": recorded}), when=ALLERGIC)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "words"),
+    [
+        ([{}], "an allergy to dantrolene is recorded"),
+        ([INTOLERANCE], "an intolerance to dantrolene is recorded"),
+        ([UNCONFIRMED], "an unconfirmed allergy to dantrolene is recorded"),
+        ([INTOLERANCE | UNCONFIRMED], "an unconfirmed intolerance to dantrolene is recorded"),
+        ([{}, {}], "an allergy to dantrolene is recorded"),
+        ([UNCONFIRMED, {}], "an allergy to dantrolene is recorded"),
+        ([{}, INTOLERANCE], "an allergy to dantrolene and an intolerance to dantrolene are recorded"),
+    ],
+    ids=["one", "intolerance", "unconfirmed", "neither sure nor an allergy", "twice", "confirmed later", "both"],
+)
+def test_an_allergy_is_named_by_the_ingredient_that_is_ordered(recorded, words):
+    entries = [allergy("dantrolene 50", f"a{number}", **more) for number, more in enumerate(recorded)]
+    assert against("{allergy}", *entries) == words
+
+
+def test_allergies_to_two_ordered_medicines_are_said_in_the_plural():
+    said = against(
+        "{Ordered}: {allergy}",
+        allergy("dantrolene 25", "d"),
+        allergy("baclofen 10", "b"),
+        drafts=(DANTROLENE, BACLOFEN),
+    )
+    assert said == "Dantrolene and baclofen: an allergy to dantrolene and an allergy to baclofen are recorded"
+
+
+def test_only_the_medicine_that_the_allergy_is_about_is_named():
+    said = against("{Ordered}: {allergy}", allergy("baclofen 10"), drafts=(DANTROLENE, BACLOFEN))
+    assert said == "Baclofen: an allergy to baclofen is recorded"
+
+
+def test_an_allergy_is_to_the_ingredient_however_it_is_given():
+    pump = draft("baclofen 10", dosageInstruction=[{"route": {"text": "intrathecal"}}])
+    said = against("{Ordered}: {allergy}", allergy("baclofen 10"), drafts=(pump,))
+    assert said == "Intrathecal baclofen: an allergy to baclofen is recorded"
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "dantrolene sodium 25 MG Oral Capsule (5 June 2024)"),
+        ({"recorded": None}, "dantrolene sodium 25 MG Oral Capsule"),
+        ({"recordedDate": "2024"}, "dantrolene sodium 25 MG Oral Capsule (2024)"),
+        (UNCONFIRMED, "dantrolene sodium 25 MG Oral Capsule (unconfirmed, 5 June 2024)"),
+        ({"code": concept(RXNORM, "3105", "<b>Dantrium</b>"), "recorded": None}, r"\<b\>Dantrium\</b\>"),
+        ({"code": {"coding": [{"system": RXNORM, "code": "3105"}]}, "recorded": None}, "dantrolene"),
+    ],
+    ids=["dated", "undated", "dated by its year", "unconfirmed", "marked up", "without words"],
+)
+def test_an_entry_of_the_allergy_list_stands_in_the_clients_words_else_in_ours(more, words):
+    assert against("{allergies}", allergy("dantrolene 25", **more)) == words
+
+
+def test_at_most_four_entries_of_the_allergy_list_are_named():
+    entries = [
+        allergy("dantrolene 25", f"a{number}", recorded=None, code=concept(RXNORM, "3105", f"Dantrium {number}"))
+        for number in range(6)
+    ]
+    assert against("{allergies}", *entries) == "Dantrium 0, Dantrium 1, Dantrium 2 and Dantrium 3"
+
+
+def test_a_card_that_is_not_about_allergies_names_none():
+    call = request(DANTROLENE, sent={"allergies": [allergy("dantrolene 25")]})
+    assert spoken("Before {allergy} {allergies} after", call) == "Before after"
 
 
 @pytest.mark.parametrize(

@@ -33,13 +33,13 @@ def call(*drafts, prefetch=None, selections=None):
 def known(request, interests=EVERYTHING):
     """The situation of a call."""
     reading = start_reading(request, vocabulary.load(), LISTS.problems, AT)
-    return read_situation(request, read_drafts(request, reading), interests, reading)
+    return read_situation(reading, read_drafts(reading), interests)
 
 
 def beside(request):
     """The gaps of drafts that nobody asks about."""
     reading = start_reading(request, vocabulary.load(), LISTS.problems, AT)
-    return read_drafts(request, reading).context_gaps
+    return read_drafts(reading).context_gaps
 
 
 def record(interests=EVERYTHING, **found):

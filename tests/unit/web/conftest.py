@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from cds_service.fhir.versions import Spoken
+from cds_service.fhir.wanted import Outcome
 from cds_service.hooks.discovery import Discovery, ServiceId
 from cds_service.hooks.request import HookRequest
 from cds_service.web.log import Event
@@ -26,6 +28,9 @@ class Answer:
 
     cards: tuple[dict[str, Any], ...] = ()
     not_checked: int = 0
+    spoken: Spoken | None = None
+    others: int = 0
+    outcomes: dict[Outcome, int] = field(default_factory=dict)
 
 
 @dataclass

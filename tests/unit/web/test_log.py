@@ -9,6 +9,8 @@ from uuid import UUID
 import pytest
 
 from cds_service.advice.advise import NothingToCheck
+from cds_service.fhir.versions import Spoken
+from cds_service.fhir.wanted import Outcome
 from cds_service.hooks.discovery import ServiceId
 from cds_service.web.errors import IssueCode
 from cds_service.web.log import Answered, Discovered, Failed, Place, Refused, line, to_nowhere, to_standard_error
@@ -22,7 +24,11 @@ INSTANCE = UUID("d57cd1c7-2fff-4729-a4d4-82cf75d788b6")
 def test_an_answer_is_one_event(web_that, call):
     web = web_that(Answer(cards=({}, {}), not_checked=1), clock=count(start=0, step=0.0414).__next__)
     web.post(call)
-    assert web.events == [Answered(ServiceId("sign"), INSTANCE, 200, cards=2, not_checked=1, took_ms=41.4)]
+    assert web.events == [
+        Answered(
+            ServiceId("sign"), INSTANCE, 200, cards=2, not_checked=1, fhir=None, others=0, fetched={}, took_ms=41.4
+        )
+    ]
 
 
 @pytest.mark.parametrize("instance", ["Jane Roe", "d57cd1c7", "42"])
@@ -73,14 +79,14 @@ def test_neither_the_front_door_nor_a_preflight_is_a_call(web):
     ("event", "written"),
     [
         (
-            Answered(ServiceId("sign"), INSTANCE, 200, cards=1, not_checked=0, took_ms=0.25),
+            Answered(ServiceId("sign"), INSTANCE, 200, 1, 0, Spoken(mixed=True), 2, {Outcome.TIMEOUT: 3}, 0.25),
             {"event": "answered", "service": "sign", "hook_instance": str(INSTANCE), "status": 200, "cards": 1}
-            | {"not_checked": 0, "took_ms": 0.25},
+            | {"not_checked": 0, "fhir": "mixed R4?", "others": 2, "fetched": {"timeout": 3}, "took_ms": 0.25},
         ),
         (
-            Answered(ServiceId("sign"), None, 200, cards=0, not_checked=0, took_ms=1.0),
+            Answered(ServiceId("sign"), None, 200, 0, 0, None, 0, {}, 1.0),
             {"event": "answered", "service": "sign", "hook_instance": "-", "status": 200, "cards": 0}
-            | {"not_checked": 0, "took_ms": 1.0},
+            | {"not_checked": 0, "fhir": "-", "others": 0, "fetched": {}, "took_ms": 1.0},
         ),
         (Discovered(200, 0.1), {"event": "discovered", "status": 200, "took_ms": 0.1}),
         (
