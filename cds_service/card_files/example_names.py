@@ -37,3 +37,5 @@ def _named(example: Any, names: Names) -> Iterator[Named]:  # noqa: ANN401 (its 
         yield ("pending", at), names.tests, said if isinstance(said, str) else said["test"]
     for at, said in enumerate(example.get("conditions", ())):
         yield ("conditions", at), names.problem, said if isinstance(said, str) else said["condition"]
+    for at, said in enumerate(example.get("allergies", ())):
+        yield ("allergies", at), names.medicine, said if isinstance(said, str) else said["medicine"]

@@ -14,6 +14,7 @@ from cds_service.card_files.yaml_source import Source
 from cds_service.clinical.codes import ProblemName, Ref, Route, TestName
 from cds_service.clinical.days import Day
 from cds_service.clinical.model import (
+    Allergy,
     Gap,
     LabOrder,
     Listing,
@@ -27,7 +28,7 @@ from cds_service.clinical.model import (
     Why,
 )
 from cds_service.clinical.quantity import Amount
-from cds_service.rules.conditions import SYSTEMIC
+from cds_service.rules.conditions import SYSTEMIC, Reaction
 from cds_service.rules.evaluate import Finding, find
 
 TODAY: Final = date(2026, 6, 15)
@@ -92,7 +93,7 @@ def country(example: Said) -> str:
 
 def _worth_missing(card: Card) -> str:
     """A part of the record without which the card can hardly decide."""
-    return next((key for key in ("medications", "results", "conditions") if key in card.needs), "patient")
+    return next((key for key in ("medications", "results", "conditions", "allergies") if key in card.needs), "patient")
 
 
 def situation(example: Said, names: Names) -> Situation:
@@ -121,6 +122,9 @@ def situation(example: Said, names: Names) -> Situation:
             [_lab_order(said, names, at) for at, said in enumerate(example.get("pending", ()))], absent & {"orders"}
         ),
         patient=_patient(example, absent),
+        allergies=_listing(
+            [_allergy(said, names, at) for at, said in enumerate(example.get("allergies", ()))], absent & {"allergies"}
+        ),
     )
 
 
@@ -213,10 +217,23 @@ def _results(said: Said, names: Names, at: int) -> Iterable[Result]:
 def _problem(said: str | Said, at: int) -> Problem:
     facts: Said = {"condition": said} if isinstance(said, str) else said
     name = ProblemName(facts["condition"])
-    recorded = Day.on(TODAY - timedelta(days=facts["days_ago"])) if "days_ago" in facts else None
-    return Problem(
-        Ref(f"Condition/{at}"), frozenset({name}), "", recorded, provisional=facts.get("provisional") == "yes"
+    provisional = facts.get("provisional") == "yes"
+    return Problem(Ref(f"Condition/{at}"), frozenset({name}), "", _recorded(facts), provisional=provisional)
+
+
+def _allergy(said: str | Said, names: Names, at: int) -> Allergy:
+    facts: Said = {"medicine": said} if isinstance(said, str) else said
+    return Allergy(
+        ref=Ref(f"AllergyIntolerance/{at}"),
+        ingredients=names.medicine(facts["medicine"]).ingredients,
+        intolerance=facts.get("kind") == Reaction.INTOLERANCE,
+        recorded=_recorded(facts),
+        provisional=facts.get("provisional") == "yes",
     )
+
+
+def _recorded(facts: Said) -> Day | None:
+    return Day.on(TODAY - timedelta(days=facts["days_ago"])) if "days_ago" in facts else None
 
 
 def _lab_order(said: str | Said, names: Names, at: int) -> LabOrder:

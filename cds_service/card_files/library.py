@@ -144,6 +144,8 @@ def _keys(condition: c.Condition) -> frozenset[str]:  # noqa: PLR0911 (one line 
             return frozenset({"patient"})
         case c.HasProblem():
             return frozenset({"conditions"})
+        case c.AllergicToOrdered():
+            return frozenset({"allergies"})
         case c.ResultAfter():
             return _RECORD | {"results"}
         case c.ResultWithin(_, _, or_start_of):
@@ -172,7 +174,15 @@ def triggers(when: Iterable[c.Condition]) -> frozenset[RxCUI]:
 
 def _ordered_medicines(condition: c.Condition) -> frozenset[RxCUI]:
     match condition:
-        case c.Ordering() | c.Starting() | c.Increasing() | c.Ending() | c.Together() | c.CountOf():
+        case (
+            c.Ordering()
+            | c.Starting()
+            | c.Increasing()
+            | c.Ending()
+            | c.Together()
+            | c.CountOf()
+            | c.AllergicToOrdered()
+        ):
             return _ingredients(medicines(condition))
         case c.AnyOf(branches):
             asked = [_ordered_medicines(branch) for branch in branches if not isinstance(branch, c.Moment)]

@@ -214,7 +214,13 @@ def card_file_page(schema: Schema) -> str:
 
 
 _PARTS: Final = ("tier", "show", "factor", "claim")
-_PARTS_OF_EXAMPLES: Final = ("example", "example-medicine-details", "example-result", "example-condition")
+_PARTS_OF_EXAMPLES: Final = (
+    "example",
+    "example-medicine-details",
+    "example-result",
+    "example-condition",
+    "example-allergy",
+)
 
 
 def conditions_page(schema: Schema) -> str:

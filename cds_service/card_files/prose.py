@@ -91,6 +91,11 @@ def _count_of(line: Line) -> str:
     return f"at least {line['at_least']} different medicines among {named} are taken, one of them being ordered"
 
 
+def _allergic_to_ordered(line: Line) -> str:
+    against = line.get("kind", "allergy or intolerance")
+    return f"an {against} to the {_medicine(line, 'allergic_to_ordered')} being ordered is on record"
+
+
 def _result(line: Line) -> str:
     tests = _tests(line["result"])
     if "after" in line:
@@ -142,6 +147,7 @@ _READERS: Final[Mapping[str, Callable[[Line], str]]] = {
     "sex": lambda line: f"the patient is {line['sex']}",
     "age": lambda line: f"the patient's age is {_amount(line['age'])}",
     "condition": lambda line: f"{line['condition']} is on the problem list",
+    "allergic_to_ordered": _allergic_to_ordered,
     "result": _result,
     "newest": _newest,
     "earlier": _earlier,
@@ -163,6 +169,8 @@ def case(example: Line) -> str:
         given.append("results: " + ", ".join(_case_result(said) for said in example["results"]))
     if "conditions" in example:
         given.append("on the problem list: " + ", ".join(_case_problem(said) for said in example["conditions"]))
+    if "allergies" in example:
+        given.append("on the allergy list: " + ", ".join(map(_case_allergy, example["allergies"])))
     if "pending" in example:
         given.append("tests ordered, without a result yet: " + ", ".join(map(_case_pending, example["pending"])))
     given += [f"{word} {example[word]}" for word in ("age", "sex") if word in example]
@@ -205,9 +213,22 @@ def _case_pending(said: str | Line) -> str:
 def _case_problem(said: str | Line) -> str:
     if isinstance(said, str):
         return said
-    more = [_days_ago(said["days_ago"])] if "days_ago" in said else []
-    more += ["provisional"] if said.get("provisional") == "yes" else []
+    more = _when_and_whether(said)
     return f"{said['condition']} ({', '.join(more)})" if more else str(said["condition"])
+
+
+def _case_allergy(said: str | Line) -> str:
+    if isinstance(said, str):
+        return said
+    more = [said["kind"]] if "kind" in said else []
+    more += _when_and_whether(said)
+    return f"{said['medicine']} ({', '.join(more)})" if more else str(said["medicine"])
+
+
+def _when_and_whether(said: Line) -> list[str]:
+    """When an entry was recorded, and whether it is only provisional."""
+    when = [_days_ago(said["days_ago"])] if "days_ago" in said else []
+    return [*when, "provisional"] if said.get("provisional") == "yes" else when
 
 
 def _days_ago(count: int) -> str:

@@ -66,13 +66,13 @@ class Names:
         return members
 
     def _no_medicine(self, name: str) -> str:
-        product = self.vocabulary.from_text(name)
+        near = did_you_mean(name, {*self.codelists.classes, *self.vocabulary.ingredient_names()}, NEAR_NAMES)
+        product = None if near else self.vocabulary.from_text(name)
         if product is not None and product.ingredients:
             ingredients = [self.vocabulary.ingredient_name(one) for one in product.ingredient_list]
             more = any(one.lower() in name.lower() for one in ingredients)  # "baclofen 10 MG Oral Tablet"
             what = "more than an ingredient" if more else "a brand name"
             return f"`{name}` is {what}; write the ingredient, {' or '.join(f'`{one}`' for one in ingredients)}"
-        near = did_you_mean(name, {*self.codelists.classes, *self.vocabulary.ingredient_names()}, NEAR_NAMES)
         return f"`{name}` is neither a medicine nor a class in the code lists{near}"
 
     def tests(self, said: object) -> c.Tests:
@@ -223,6 +223,11 @@ def _course_for(line: Line, names: Names) -> c.Condition:
     )
 
 
+def _allergic_to_ordered(line: Line, names: Names) -> c.Condition:
+    reaction = c.Reaction(line["kind"]) if "kind" in line else None
+    return c.AllergicToOrdered(names.medicine(line["allergic_to_ordered"]), reaction)
+
+
 def _result(line: Line, names: Names) -> c.Condition:
     tests = names.tests(line["result"])
     if "after" in line:
@@ -278,6 +283,7 @@ SENTENCES: Final[Mapping[str, Callable[[Line, Names], c.Condition]]] = {
     "sex": lambda line, _: c.Sex(line["sex"]),
     "age": lambda line, _: c.Age(bounds_in_words(line["age"], _years)),
     "condition": lambda line, names: c.HasProblem(names.problem(line["condition"])),
+    "allergic_to_ordered": _allergic_to_ordered,
     "result": _result,
     "newest": _newest,
     "earlier": lambda line, names: c.Earlier(names.tests(line["earlier"]), bounds(line, _uln), days(line["within"])),

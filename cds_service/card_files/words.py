@@ -26,6 +26,11 @@ WORDS: Final = {
     ),
     "missing_tests": "which of the card's tests were not done: `alkaline phosphatase and bilirubin`",
     "problems": "the diagnoses that make the card true, in the client's words",
+    "allergy": (
+        "what is recorded against the ordered ingredients, with its verb: `an allergy to baclofen is recorded`, "
+        "`an unconfirmed allergy to baclofen is recorded`"
+    ),
+    "allergies": "the same as the allergy list has it, in the client's words: `Lioresal (12 March 2024)`",
     "factors": "a sentence with the factors that hold: `Raises the risk here: woman, 47 years.`; else nothing",
     "age": "the patient's age: `47 years`, else `age unknown`",
     "taper": "the proposed taper in words: `over 8 weeks`, else `stepwise`",

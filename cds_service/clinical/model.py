@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from cds_service.clinical.codes import ProblemName, Ref, Route, RxCUI, TestName
 from cds_service.clinical.days import Day
@@ -43,6 +43,9 @@ class Why(StrEnum):
     NO_BIRTH_DATE = "no-birth-date"
     NO_SEX = "no-sex"
     RULE_FAILED = "rule-failed"
+
+
+ABSENT: Final = frozenset({Why.NOT_SUPPLIED, Why.FAILED, Why.NOT_FETCHED, Why.TOO_LATE})  # a whole list is missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,7 @@ class Medication(NamedTuple):
         written: the day it was ordered (authoredOn).
         ended: the last day it is to be taken, where that is said.
         daily_mg: the largest daily amount in milligrams; None when it cannot be computed.
+        undosed: why it cannot, where that is more than a dosage we do not understand.
         steps: its dose levels in order.
         reasons: why it is given, by our names for problems.
         days: for how many days it is ordered, where that is said.
@@ -166,6 +170,7 @@ class Medication(NamedTuple):
     selected: bool = True
     says_taper: bool = False
     product: RxCUI | None = None
+    undosed: Why | None = None
 
     def __repr__(self) -> str:
         """Its state, never its name."""
@@ -265,6 +270,45 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Allergy:
+    """An allergy or intolerance on record that counts today.
+
+    Attributes:
+        ingredients: what it is about, as RxNorm IN concepts.
+        shown: the client's words for it.
+        intolerance: the record calls it an intolerance; otherwise it counts as an allergy.
+        recorded: the day it was written down.
+        provisional: unconfirmed: it raises a warning at most.
+    """
+
+    ref: Ref
+    ingredients: frozenset[RxCUI]
+    shown: str = ""
+    intolerance: bool = False
+    recorded: Day | None = None
+    provisional: bool = False
+
+    def __repr__(self) -> str:
+        """Nothing of it."""
+        return "<Allergy>"
+
+    @property
+    def lowered(self) -> bool:
+        """An allergy is never one level lower; see `capped`."""
+        return False
+
+    @property
+    def capped(self) -> bool:
+        """Whether it raises a warning at most."""
+        return self.provisional
+
+    @property
+    def since(self) -> Day | None:
+        """The day it became true."""
+        return self.recorded
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class LabOrder:
     """A laboratory order that is among the drafts or still waits for its result."""
 
@@ -321,7 +365,7 @@ class Patient:
         return self.born
 
 
-Evidence: TypeAlias = Medication | Result | Problem | LabOrder | Patient
+Evidence: TypeAlias = Medication | Result | Problem | Allergy | LabOrder | Patient
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -336,6 +380,8 @@ class Situation:
         results: laboratory results of the tests that rules about these orders name.
         problems: the diagnoses that count today and that these rules name.
         lab_orders: laboratory orders among the drafts or pending.
+        allergies: the allergies and intolerances that count today.
+        others: how many resources were left out because they are another patient's.
     """
 
     today: date
@@ -346,6 +392,8 @@ class Situation:
     problems: Listing[Problem]
     lab_orders: Listing[LabOrder]
     patient: Patient
+    allergies: Listing[Allergy] = field(default_factory=Listing)
+    others: int = field(default=0, compare=False)
     known: dict[tuple[Hashable, ...], Any] = field(default_factory=dict, compare=False)  # answers, each worked out once
 
     def __repr__(self) -> str:

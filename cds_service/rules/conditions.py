@@ -58,6 +58,13 @@ class Event(StrEnum):
     LAST_DOSE_INCREASE = "last-dose-increase"
 
 
+class Reaction(StrEnum):
+    """What the record says a patient has against a medicine."""
+
+    ALLERGY = "allergy"
+    INTOLERANCE = "intolerance"
+
+
 @dataclass(frozen=True, slots=True)
 class Tests:
     """The laboratory tests a card names, in alphabetical order: any one of a list, or every one of a panel."""
@@ -200,6 +207,19 @@ class HasProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class AllergicToOrdered:
+    """One of these medicines is being ordered, and the patient is recorded as allergic to that same ingredient.
+
+    Attributes:
+        medicine: which orders are asked about; an allergy to another of its ingredients than the ordered one is none.
+        reaction: only an allergy, or only an intolerance; None when either counts.
+    """
+
+    medicine: Medicine
+    reaction: Reaction | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ResultWithin:
     """The tests were done in the last `days`; or, with `or_start_of`, that medicine was started in that time."""
 
@@ -287,6 +307,7 @@ Condition: TypeAlias = (
     | Sex
     | Age
     | HasProblem
+    | AllergicToOrdered
     | ResultWithin
     | ResultAfter
     | Newest

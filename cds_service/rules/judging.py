@@ -7,11 +7,11 @@ from typing import Final, assert_never
 
 from cds_service.clinical.codes import RxCUI, TestName
 from cds_service.clinical.days import age_in_years, days_before
-from cds_service.clinical.model import Gap, LabOrder, Medication, Result, Situation, State, Why
+from cds_service.clinical.model import Allergy, Gap, LabOrder, Medication, Result, Situation, State, Why
 from cds_service.clinical.quantity import INFINITE, Bounds, Truth
 from cds_service.rules import conditions as c
 from cds_service.rules import therapy
-from cds_service.rules.verdict import FAILS, HOLDS, Verdict, all_of, any_of, exists, holds_by, unknown
+from cds_service.rules.verdict import FAILS, HOLDS, Verdict, all_of, any_of, both, exists, holds_by, unknown
 
 _FAILS: Final = Truth.FAILS  # see verdict.py
 
@@ -36,6 +36,8 @@ def judge(condition: c.Condition, situation: Situation) -> Verdict:  # noqa: C90
         case c.HasProblem(problem):
             gaps = situation.problems.gaps_about((problem,))
             return exists(situation.problems, lambda item: problem in item.names, gaps)
+        case c.AllergicToOrdered(medicine, reaction):
+            return _allergic_to_ordered(medicine, reaction, situation)
         case c.Taking(medicine):
             return _found(therapy.taken(situation, medicine))
         case c.Running(medicine, days):
@@ -135,8 +137,7 @@ def _increasing(medicine: c.Medicine, situation: Situation) -> Verdict:
         return holds_by(orders)
     if now.most <= before.least:
         return FAILS
-    undosed = tuple(Gap(item.ref, Why.NO_DOSE, item.name) for item in running if item.daily_mg is None)
-    return unknown(*gaps, *undosed)
+    return unknown(*gaps, *therapy.undosed(running))
 
 
 def _ending(medicine: c.Medicine, by: frozenset[c.EndedBy], situation: Situation) -> Verdict:
@@ -145,8 +146,10 @@ def _ending(medicine: c.Medicine, by: frozenset[c.EndedBy], situation: Situation
     runs = therapy.running(situation, medicine)
     gone = therapy.ended_refs(situation)
     left = [item for item in runs.items if item.ref not in gone and item.state is not State.STOPPING]
-    if goes_on.items or left or not (runs.items or runs.gaps):
+    if goes_on.items or not (runs.items or runs.gaps):
         return FAILS
+    if left:  # it goes on, unless a draft that could not be read is its stop
+        return unknown(*goes_on.gaps) if goes_on.gaps else FAILS
     ends = _ended_by_drafts(medicine, by, runs, situation)
     unsure = goes_on.gaps + tuple(gap for gap in runs.gaps if gap.why is Why.NO_ROUTE and gap.where not in gone)
     return all_of((ends, unknown(*unsure))) if unsure else ends
@@ -324,6 +327,37 @@ def _age(years: Bounds, situation: Situation) -> Verdict:
     if truth is Truth.UNKNOWN:
         return unknown(Gap("patient", Why.IMPRECISE_DATE))
     return holds_by((patient,)) if truth is Truth.HOLDS else FAILS
+
+
+def _allergic_to_ordered(medicine: c.Medicine, reaction: c.Reaction | None, situation: Situation) -> Verdict:
+    """An order and an allergy that share an ingredient prove it; what may hide either leaves it open."""
+    allergies = situation.allergies
+    if not allergies.items and not allergies.gaps:
+        return FAILS
+    counting = [item for item in allergies.items if reaction is None or _is(item, reaction)]
+    drafts = therapy.ordered(situation, medicine)
+    asked = [(order, order.ingredients & medicine.ingredients) for order in drafts.items]
+    orders = [order for order, named in asked if _to(counting, named)]
+    if orders:
+        against = {item: None for _, named in asked for item in _to(counting, named)}
+        return both(holds_by(orders), holds_by(against))  # all of the allergies provisional: a warning at most
+    named = frozenset().union(*[named for _, named in asked])
+    hidden = allergies.gaps_about(named) if named else ()
+    for gap in drafts.gaps:  # an order that could not be read: is there an allergy to what it may be of?
+        possible = medicine.ingredients if gap.concerns is None else medicine.ingredients & gap.concerns
+        unseen = allergies.gaps_about(possible)
+        if unseen or _to(counting, possible):
+            hidden += (gap, *unseen)
+    return unknown(*dict.fromkeys(hidden)) if hidden else FAILS
+
+
+def _is(item: Allergy, reaction: c.Reaction) -> bool:
+    return item.intolerance is (reaction is c.Reaction.INTOLERANCE)
+
+
+def _to(allergies: Iterable[Allergy], ingredients: frozenset[str]) -> list[Allergy]:
+    """The allergies to one of these ingredients."""
+    return [item for item in allergies if not item.ingredients.isdisjoint(ingredients)]
 
 
 def _result_within(tests: c.Tests, days: int, or_start_of: c.Medicine | None, situation: Situation) -> Verdict:

@@ -199,10 +199,15 @@ def daily_dose(situation: Situation, medicine: Medicine) -> tuple[Amount, tuple[
         beside = [item for item in running(situation, medicine).items if item.state in TAKEN and item.ref not in gone]
         current = Found((*drafts.items, *beside), drafts.gaps)
     amount = total_daily_mg(current.items)
-    gaps = tuple(Gap(item.ref, Why.NO_DOSE, item.name) for item in current.items if item.daily_mg is None)
+    gaps = undosed(current.items)
     if current.gaps:
         return Amount(amount.least, INFINITE), current.items, current.gaps + gaps
     return amount, current.items, gaps
+
+
+def undosed(items: Iterable[Medication]) -> tuple[Gap, ...]:
+    """One gap for each order whose daily dose is not known."""
+    return tuple(Gap(item.ref, item.undosed or Why.NO_DOSE, item.name) for item in items if item.daily_mg is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,9 +297,9 @@ def last_dose_increase(situation: Situation, medicine: Medicine) -> tuple[Day | 
     Orders of one product follow each other; those of another strength add up while both are taken.
     """
     series = therapy(situation, medicine)
-    undosed = tuple(Gap(item.ref, Why.NO_DOSE, item.name) for item in series.orders if item.daily_mg is None)
-    if series.started is None or series.undated or undosed:
-        return None, tuple(dict.fromkeys(series.gaps + series.undated + undosed))
+    hidden = undosed(series.orders)
+    if series.started is None or series.undated or hidden:
+        return None, tuple(dict.fromkeys(series.gaps + series.undated + hidden))
     risen, before = series.started, Decimal(0)
     by_product: dict[str, Medication] = {}
     for item in series.orders:

@@ -8,10 +8,14 @@ import pytest
 from cds_service.drugs import vocabulary
 from tests.journeys.records import (
     ICD_10_CM,
+    RXNORM,
+    SNOMED_CT,
     TESTS,
+    allergy,
     born,
     call,
     cards_of,
+    concept,
     day,
     draft,
     medicine,
@@ -48,9 +52,18 @@ PROBLEMS = {
     "M54.50": "Low back pain, unspecified",
     "N39.0": "Urinary tract infection, site not specified",
 }
+ALLERGIES = {  # to medicines by RxNorm code; to other things, and to nothing, in words
+    "penicillin V": {"code": concept(RXNORM, "7984", "penicillin V")},
+    "sulfamethoxazole": {"code": concept(RXNORM, "10180", "sulfamethoxazole"), "type": "intolerance"},
+    "peanuts": {"code": {"text": "Peanuts"}, "category": ["food"]},
+    "grass pollen": {"code": {"text": "Grass pollen"}, "category": ["environment"]},
+    "none": {"code": concept(SNOMED_CT, "716186003", "No known allergy")},
+}
 # How often an ordinary record has an ordinary blemish, of a hundred resources of its kind.
 NO_DATE, FREE_TEXT, UNCODED_PROBLEM, NO_RANGE = 5, 3, 5, 5
 FREE_TEXTS = ("Vitamin D drops", "eye drops from the pharmacy", "as before", "Grandmother's tea")
+UNKNOWN_ALLERGY = 3  # of a hundred entries of an allergy list
+UNKNOWN_ALLERGIES = ("sulfa?", "some painkiller", "contrast")
 UNCODED = ("back trouble", "seen by neurology", "allergy?", "see letter")
 
 
@@ -90,6 +103,14 @@ class Ward:
                 one["code"] = {"text": self.chance.choice(UNCODED)}
         return found
 
+    def allergies(self):
+        chosen = self.chance.sample(sorted(ALLERGIES), self.chance.randint(0, 2))
+        found = [allergy("amoxicillin", f"a{at}", **ALLERGIES[name]) for at, name in enumerate(chosen)]
+        for one in found:
+            if self.happens(UNKNOWN_ALLERGY):
+                one |= {"code": {"text": self.chance.choice(UNKNOWN_ALLERGIES)}, "category": ["medication"]}
+        return found
+
     def panel(self, days_ago):
         found = [result(test, self.chance.choice((0.3, 0.5, 0.8)), days_ago, f"{test}-{days_ago}") for test in TESTS]
         for one in found:
@@ -101,7 +122,13 @@ class Ward:
         """Any clinic, any order."""
         product = self.chance.choice(sorted(ORDINARY.items()))
         results = self.panel(self.chance.randint(0, 700)) if self.chance.randrange(2) else ()
-        sent = prefetch(self.patient(), medications=self.medicines(), conditions=self.problems(), results=results)
+        sent = prefetch(
+            self.patient(),
+            medications=self.medicines(),
+            conditions=self.problems(),
+            allergies=self.allergies(),
+            results=results,
+        )
         hook = self.chance.choice(("medication-prescribe", "order-select", "order-sign"))
         return call(hook, [draft(product, dose=10)], sent)
 
@@ -114,7 +141,13 @@ class Ward:
         running = (medicine(product, "old", written=self.chance.randint(200, 300), dose=30),) if renewed else ()
         results = self.panel(self.chance.randint(0, 28))
         medicines = self.medicines(*running)
-        sent = prefetch(self.patient(), medications=medicines, conditions=self.problems(disease), results=results)
+        sent = prefetch(
+            self.patient(),
+            medications=medicines,
+            conditions=self.problems(disease),
+            allergies=self.allergies(),
+            results=results,
+        )
         return call("order-sign", [draft(product, dose=30 if renewed else 25)], sent)
 
 
@@ -154,4 +187,6 @@ def test_blemished_records_really_are_blemished():
     assert any("coding" not in one["medicationCodeableConcept"] for one in medicines)
     assert any("coding" not in one["code"] for one in problems)
     assert any("referenceRange" not in one for one in results)
+    allergies = [one for one in resources if one["resourceType"] == "AllergyIntolerance"]
+    assert any(one["code"]["text"] in UNKNOWN_ALLERGIES for one in allergies)
     assert day(0) >= max(one["recordedDate"] for one in problems)

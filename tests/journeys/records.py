@@ -126,6 +126,24 @@ def problem(system, code, words, logical_id, *, recorded=900, **more):
     return {**said, **more}
 
 
+def allergy(product, logical_id="allergy", *, recorded=900, **more):
+    """An active, confirmed allergy to a product by its short name, or to (code, name)."""
+    code, name = PRODUCTS[product] if isinstance(product, str) else product
+    said = {
+        "resourceType": "AllergyIntolerance",
+        "id": logical_id,
+        "clinicalStatus": {"coding": [{"system": f"{HL7}/allergyintolerance-clinical", "code": "active"}]},
+        "verificationStatus": {"coding": [{"system": f"{HL7}/allergyintolerance-verification", "code": "confirmed"}]},
+        "type": "allergy",
+        "category": ["medication"],
+        "code": concept(RXNORM, code, name),
+        "patient": whose(),
+    }
+    if recorded is not None:
+        said["recordedDate"] = day(recorded)
+    return {**said, **more}
+
+
 def lab_order(days_ago, logical_id="lab-order"):
     """A pending order for a liver panel."""
     return {
@@ -147,7 +165,7 @@ def bundle(*resources):
 
 def prefetch(who=None, **found):
     """Every key of the discovery document; what is not said was looked for and is not there."""
-    keys = ("medications", "statements", "conditions", "results", "orders")
+    keys = ("medications", "statements", "conditions", "allergies", "results", "orders")
     assert found.keys() <= set(keys)
     return {"patient": who or patient()} | {key: bundle(*found.get(key, ())) for key in keys}
 

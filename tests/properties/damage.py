@@ -84,6 +84,7 @@ LOST = {
     "MedicationRequest": ("medicationCodeableConcept", "authoredOn", "dosageInstruction", "subject", "intent"),
     "Observation": ("effectiveDateTime", "valueQuantity", "referenceRange", "subject"),
     "Condition": ("code", "recordedDate", "clinicalStatus", "verificationStatus", "subject"),
+    "AllergyIntolerance": ("code", "recordedDate", "clinicalStatus", "verificationStatus", "type", "patient"),
     "ServiceRequest": ("code", "authoredOn", "status", "subject"),
 }
 CHANGED = {
@@ -93,4 +94,5 @@ CHANGED = {
     },
     "Observation": {"in an unknown unit": _in_furlongs, "without a number": _without_a_number},
     "Condition": {"in a local code": _in_a_local_code("code")},
+    "AllergyIntolerance": {"in a local code": _in_a_local_code("code")},
 }

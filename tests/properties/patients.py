@@ -45,11 +45,12 @@ class Case:
     medications: tuple = ()
     statements: tuple = ()
     conditions: tuple = ()
+    allergies: tuple = ()
     results: tuple = ()
     orders: tuple = ()
 
     def prefetch(self):
-        lists = ("medications", "statements", "conditions", "results", "orders")
+        lists = ("medications", "statements", "conditions", "allergies", "results", "orders")
         return {"patient": self.who} | {key: bundle(*getattr(self, key)) for key in lists}
 
     def request(self):

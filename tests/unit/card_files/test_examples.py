@@ -42,8 +42,8 @@ def ago(days):
 
 def test_what_an_example_does_not_mention_is_known_to_be_absent():
     known = of("{case: none}")
-    listings = (known.orders, known.medications, known.results, known.problems, known.lab_orders)
-    assert [(one.items, one.gaps) for one in listings] == [((), ())] * 5
+    listings = (known.orders, known.medications, known.results, known.problems, known.lab_orders, known.allergies)
+    assert [(one.items, one.gaps) for one in listings] == [((), ())] * 6
     assert (known.hook, known.today, known.patient.sex) == ("order-sign", TODAY, "male")
     assert known.patient.born == Day.on(date(TODAY.year - 30, TODAY.month, TODAY.day))
 
@@ -165,6 +165,27 @@ def test_a_problem_may_be_dated_or_provisional(said, recorded, provisional):
     assert (problem.names, problem.recorded, problem.provisional) == ({"jaundice"}, recorded, provisional)
 
 
+@pytest.mark.parametrize(
+    ("said", "intolerance", "recorded", "provisional"),
+    [
+        ("baclofen", False, None, False),
+        ("{medicine: baclofen}", False, None, False),
+        ("{medicine: baclofen, kind: allergy, days_ago: 3}", False, ago(3), False),
+        ("{medicine: baclofen, kind: intolerance}", True, None, False),
+        ("{medicine: baclofen, provisional: yes}", False, None, True),
+    ],
+)
+def test_an_allergy_may_be_an_intolerance_dated_or_provisional(said, intolerance, recorded, provisional):
+    allergy = only(of(f"{{allergies: [{said}]}}").allergies.items)
+    assert allergy.ingredients == NAMES.medicine("baclofen").ingredients
+    assert (allergy.intolerance, allergy.recorded, allergy.provisional) == (intolerance, recorded, provisional)
+
+
+def test_an_allergy_to_a_class_is_one_to_all_its_medicines():
+    allergy = only(of("{allergies: [antispastic]}").allergies.items)
+    assert allergy.ingredients >= NAMES.medicine("baclofen").ingredients | NAMES.medicine("dantrolene").ingredients
+
+
 @pytest.mark.parametrize(("said", "ordered"), [("liver-panel", ago(1)), ("{test: liver-panel, days_ago: 31}", ago(31))])
 def test_tests_may_be_pending(said, ordered):
     order = only(of(f"{{pending: [{said}]}}").lab_orders.items)
@@ -189,6 +210,7 @@ def test_the_sex_may_be_unknown():
         ("medications, statements", "medications", ["medications", "statements"]),
         ("results", "results", ["results"]),
         ("conditions", "problems", ["conditions"]),
+        ("allergies", "allergies", ["allergies"]),
         ("orders", "lab_orders", ["orders"]),
         ("patient", "patient", ["patient"]),
     ],

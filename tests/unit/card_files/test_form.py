@@ -555,7 +555,7 @@ BROKEN = [
                 48,
                 (
                     "`medication` is not allowed here; did you mean `medications`? Allowed are `patient`, "
-                    "`medications`, `statements`, `conditions`, `results`, `orders`"
+                    "`medications`, `statements`, `conditions`, `allergies`, `results`, `orders`"
                 ),
             )
         ],
@@ -701,6 +701,8 @@ ACCEPTED = """
 - {result: [ALT, AST], within: 21 days, or_since: start, of: dantrolene, route: oral}
 - {result: liver-panel, within: {us: 30 days, uk: 6 weeks}}
 - {newest: eGFR, below: 30}
+- {allergic_to_ordered: antispastic}
+- {allergic_to_ordered: [baclofen, dantrolene], kind: intolerance}
 - {newest: INR, above: 1.5}
 - {newest: [ALT, AST], above: {us: 1 xULN, uk: 2 xULN}}
 - {on_therapy: dantrolene, from: 0 weeks, below: 6 weeks}

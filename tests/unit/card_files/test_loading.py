@@ -407,6 +407,15 @@ def test_the_parts_of_a_line_reach_its_condition():
         ("{sex: female}", c.Sex("female")),
         ("{age: under 18 years}", c.Age(Bounds(high=Decimal(18), high_included=False))),
         ("{condition: jaundice}", c.HasProblem("jaundice")),
+        ("{allergic_to_ordered: dantrolene}", c.AllergicToOrdered(NAMES.medicine("dantrolene"))),
+        (
+            "{allergic_to_ordered: [dantrolene, baclofen], kind: allergy}",
+            c.AllergicToOrdered(NAMES.medicine(["dantrolene", "baclofen"]), c.Reaction.ALLERGY),
+        ),
+        (
+            "{allergic_to_ordered: antispastic, kind: intolerance}",
+            c.AllergicToOrdered(NAMES.medicine("antispastic"), c.Reaction.INTOLERANCE),
+        ),
         ("{moment: patient-view}", c.Moment("patient-view")),
         ("{result: ALT, within: 30 days}", c.ResultWithin(c.Tests(("ALT",), every=False), 30)),
         ("{result: [AST, ALT], within: 30 days}", c.ResultWithin(c.Tests(("ALT", "AST"), every=False), 30)),

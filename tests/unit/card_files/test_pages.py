@@ -82,6 +82,14 @@ def read(line):
             "the patient's age is over 35 years (US), over 30 years (UK)",
         ),
         ("{condition: dysphagia}", "dysphagia is on the problem list"),
+        (
+            "{allergic_to_ordered: antispastic}",
+            "an allergy or intolerance to the antispastic being ordered is on record",
+        ),
+        (
+            "{allergic_to_ordered: [baclofen, tizanidine], kind: intolerance}",
+            "an intolerance to the baclofen or tizanidine being ordered is on record",
+        ),
         ("{result: liver-panel, within: 30 days}", "liver-panel was done in the last 30 days"),
         (
             "{result: [ALT, AST], within: 21 days, or_since: start, of: dantrolene}",
@@ -162,6 +170,11 @@ def test_what_is_no_condition_is_not_read_aloud():
             "{conditions: [spasticity, {condition: dysphagia, days_ago: 9, provisional: yes}, {condition: jaundice}]}",
             "on the problem list: spasticity, dysphagia (9 days ago, provisional), jaundice",
         ),
+        (
+            "{allergies: [baclofen, {medicine: dantrolene, kind: intolerance, days_ago: 9, provisional: yes}]}",
+            "on the allergy list: baclofen, dantrolene (intolerance, 9 days ago, provisional)",
+        ),
+        ("{allergies: [{medicine: baclofen}]}", "on the allergy list: baclofen"),
         (
             "{ordering: [baclofen], pending: [ALT, {test: AST, days_ago: 30}, {test: INR}], in: uk}",
             "ordering baclofen; tests ordered, without a result yet: ALT, AST (30 days ago), INR; by the limits of UK",

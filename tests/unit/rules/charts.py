@@ -6,6 +6,7 @@ from decimal import Decimal
 from cds_service.clinical.codes import ProblemName, Ref, Route, RxCUI, TestName
 from cds_service.clinical.days import Day
 from cds_service.clinical.model import (
+    Allergy,
     Gap,
     LabOrder,
     Listing,
@@ -134,6 +135,16 @@ def problem(name, recorded=None, **more):
     return Problem(Ref(f"Condition/{name}"), frozenset({ProblemName(name)}), "", _day(recorded), **more)
 
 
+def allergy(name, recorded=None, **more):
+    """An allergy to it; `intolerance` and `provisional` as in the record."""
+    names = name if isinstance(name, tuple) else (name,)
+    kind = "intolerance" if more.get("intolerance") else "allergy"
+    ingredients = frozenset(RxCUI(each) for each in names)
+    return Allergy(
+        Ref(f"AllergyIntolerance/{kind}-{'-'.join(names)}"), ingredients, "", recorded=_day(recorded), **more
+    )
+
+
 def lab_order(*tests, ordered=1, ref="ServiceRequest/1"):
     return LabOrder(Ref(ref), frozenset(TestName(test) for test in tests), _day(ordered))
 
@@ -154,10 +165,20 @@ def listing(said):
 ADULT = Patient(Ref("Patient/1"), "female", Day.on(date(1980, 6, 15)))
 
 
-def chart(*, drafts=(), record=(), results=(), problems=(), labs=(), patient=ADULT, hook="order-sign"):  # noqa: PLR0913 (one word per list)
+def chart(  # noqa: PLR0913 (one word per list)
+    *, drafts=(), record=(), results=(), problems=(), allergies=(), labs=(), patient=ADULT, hook="order-sign"
+):
     """One patient at one order; what is not said is known to be absent."""
     return Situation(
-        TODAY, hook, listing(drafts), listing(record), listing(results), listing(problems), listing(labs), patient
+        today=TODAY,
+        hook=hook,
+        orders=listing(drafts),
+        medications=listing(record),
+        results=listing(results),
+        problems=listing(problems),
+        lab_orders=listing(labs),
+        patient=patient,
+        allergies=listing(allergies),
     )
 
 

@@ -15,6 +15,7 @@ from tests.unit.rules.charts import (
     BACLOFEN,
     DANTROLENE,
     OPIOID,
+    allergy,
     bounds,
     chart,
     lab_order,
@@ -48,6 +49,8 @@ CONDITIONS = {
     "sex": c.Sex("female"),
     "age": c.Age(bounds(at_least=65)),
     "problem": c.HasProblem("dysphagia"),
+    "allergic": c.AllergicToOrdered(DANTROLENE),
+    "only intolerant": c.AllergicToOrdered(DANTROLENE, c.Reaction.INTOLERANCE),
     "result": c.ResultWithin(ALT_AND_AST, 90),
     "result or start": c.ResultWithin(ALT, 90, DANTROLENE),
     "result after start": c.ResultAfter(ALT, DANTROLENE, c.Event.START),
@@ -68,12 +71,14 @@ CHARTS = {
     "stopped": {"drafts": [stop("baclofen"), order("dantrolene")], "record": [takes("baclofen"), takes("dantrolene")]},
     "tested": {"results": [result("ALT", 200, xuln=4), result("ALT", 1, xuln=1), result("AST", 1)]},
     "pending": {"labs": [lab_order("ALT")], "problems": [problem("dysphagia")]},
+    "allergic": {"drafts": [order("dantrolene")], "allergies": [allergy("dantrolene"), allergy("morphine")]},
 }
 OF_SOMETHING_ELSE = {
     "drafts": unread("MedicationRequest/x", about={"metoprolol"}),
     "record": unread("medications", about={"metoprolol"}),
     "results": unread("results", about={"sodium"}),
     "problems": unread("conditions", about={"gout"}),
+    "allergies": unread("allergies", about={"metoprolol"}),
     "labs": unread("orders", about={"sodium"}),
 }
 UNREAD = {
@@ -81,6 +86,7 @@ UNREAD = {
     "record": [unread("medications")],
     "results": [unread("results")],
     "problems": [unread("conditions")],
+    "allergies": [unread("allergies")],
     "labs": [unread("orders")],
     "patient": Patient(Ref("Patient/1"), gaps=(unread("patient"),)),
 }
@@ -114,7 +120,7 @@ def test_what_was_read_is_never_undone_by_what_was_not(name, said):
     condition = CONDITIONS[name]
     known = judge(condition, chart(**said))
     drafts = [*said.get("drafts", ()), unread("MedicationRequest/x")]
-    lists = {key: [*said.get(key, ()), *UNREAD[key]] for key in ("record", "results", "problems", "labs")}
+    lists = {key: [*said.get(key, ()), *UNREAD[key]] for key in UNREAD if key not in {"drafts", "patient"}}
     less = judge(condition, chart(drafts=drafts, **lists))
     if less.truth is not Truth.UNKNOWN:
         assert less.truth is known.truth
