@@ -1,7 +1,7 @@
 """Ratios, never absolute numbers: `make bench`.
 
 The service and a bare handler run on the same server, with one worker each, and are loaded in turns by wrk.
-Then two ratios in process: ten times the record, and a thousand more card files.
+Then ratios in process: ten times the record, a thousand more card files, other versions and codes, a very long record.
 """
 
 import json
@@ -20,7 +20,10 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import orjson
+
 from benchmarks.requests import TODAY, order_sign
+from benchmarks.variants import by_ndc, by_text, in_dstu2, in_r5, very_long
 from cds_service.advice.advise import advise
 from cds_service.advice.policy import Policy, from_prefetch_only
 from cds_service.card_files.library import Library
@@ -34,6 +37,13 @@ SERVICE: Final = "medication-safety-order-sign"
 ROUNDS: Final = 5
 SECONDS: Final = 3
 CONNECTIONS: Final = 8
+CALLS: Final = 20  # in one turn, in process
+VARIANTS: Final = {
+    "in DSTU2": in_dstu2,
+    "in R5": in_r5,
+    "with medicines by text": by_text,
+    "with medicines by NDC": by_ndc,
+}
 AT: Final = datetime.fromisoformat(f"{TODAY}T10:00:00").replace(tzinfo=UTC)
 LUA: Final = """
 wrk.method = "POST"
@@ -145,6 +155,17 @@ def _scaling() -> None:
     usual, ten_times, more_cards = _in_turns(once, tenfold, larger)
     print(f"ten times the record costs {ten_times / usual:.1f} times as much (at most 10)")
     print(f"a thousand more card files cost {more_cards / usual:.2f} times as much (at most 1.20)")
+    for name, variant in VARIANTS.items():
+        usual, other = _in_turns(once, _call(library, variant()))
+        print(f"the same patient {name} costs {other / usual:.2f} times as much")
+    body = orjson.dumps(very_long())
+
+    def long_call() -> object:
+        return _call(library, orjson.loads(body))()
+
+    usual, long = _in_turns(once, long_call)
+    took_ms = long * 1000 / CALLS
+    print(f"500 medications and 5,000 observations take {took_ms:.0f} ms (at most 50), JSON included")
 
 
 def _call(library: Library, body: dict[str, Any]) -> Callable[[], object]:
@@ -171,7 +192,7 @@ def _in_turns(*calls: Callable[[], object]) -> list[float]:
     for _ in range(40):
         for own, call in zip(times, calls, strict=True):
             began = time.perf_counter()
-            for _ in range(20):
+            for _ in range(CALLS):
                 call()
             own.append(time.perf_counter() - began)
     return [median(own) for own in times]

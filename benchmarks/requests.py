@@ -50,6 +50,7 @@ def order_sign(draft: tuple[str, str] = ("856656", "dantrolene sodium 25 MG Oral
             "medications": _bundle(medications),
             "statements": _bundle([]),
             "conditions": _bundle(problems),
+            "allergies": _bundle([]),
             "results": _bundle(results),
             "orders": _bundle([]),
         },

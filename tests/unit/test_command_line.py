@@ -314,7 +314,7 @@ def test_cards_try_says_that_there_is_no_such_card(run, library, name):
 
 
 def test_cards_try_names_the_cards_there_are(run, tmp_path):
-    assert "the cards there are: baclofen-abrupt-stop, " in run("cards", "try", "gone")[2]
+    assert "the cards there are: antispastic-allergy, baclofen-abrupt-stop, " in run("cards", "try", "gone")[2]
     assert "the cards there are: none" in run("cards", "try", "gone", CDS_CARDS=tmp_path)[2]
 
 

@@ -1,9 +1,11 @@
 """Which of our names a diagnosis has."""
 
+from decimal import Decimal
+
 import pytest
 
-from cds_service.clinical.codes import ICD_10, ICD_10_CM, SNOMED_CT, ProblemName
-from cds_service.clinical.interests import ProblemCodes
+from cds_service.clinical.codes import ICD_10, ICD_10_CM, SNOMED_CT, ProblemName, TestName
+from cds_service.clinical.interests import LabTest, ProblemCodes, plain_unit
 
 LIVER = frozenset({ProblemName("liver-disease")})
 SCARRED = LIVER | {ProblemName("cirrhosis")}
@@ -99,3 +101,21 @@ def test_a_reason_in_words_names_what_stands_in_it(codes, text, names):
 )
 def test_a_diagnosis_in_words_counts_only_when_it_is_these_words_and_no_others(codes, text, name):
     assert codes.named_by(text) == name
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"),
+    [
+        ("mL/min/{1.73_m2}", 1),
+        ("ML/MIN/1.73 m²", 1),
+        ("ml / min / 1.73m2", 1),
+        ("mL/s/1.73m2", 60),
+        ("mL/min", None),
+        ("", None),
+        ("mL/min/1.73m2" + " " * 40, None),
+    ],
+)
+def test_a_unit_is_known_whatever_its_capitals_and_spaces(unit, factor):
+    units = {"mL/min/{1.73_m2}": Decimal(1), "mL/min/1.73m2": Decimal(1), "mL/s/1.73m2": Decimal(60)}
+    test = LabTest(TestName("eGFR"), "eGFR", "mL/min/{1.73_m2}", units | {plain_unit(k): v for k, v in units.items()})
+    assert test.factor(unit) == factor

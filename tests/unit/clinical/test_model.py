@@ -8,6 +8,7 @@ import pytest
 from cds_service.clinical.codes import ProblemName, Ref, Route, RxCUI, TestName
 from cds_service.clinical.days import Day
 from cds_service.clinical.model import (
+    Allergy,
     Gap,
     LabOrder,
     Listing,
@@ -83,6 +84,7 @@ MEDICATION = Medication(
 )
 RESULT = Result(Ref("Observation/1"), TestName("ALT"), DAY, Amount.exactly(Decimal(31)), shown=CANARY)
 PROBLEM = Problem(Ref("Condition/1"), frozenset({ProblemName(CANARY)}), CANARY, DAY)
+ALLERGY = Allergy(Ref("AllergyIntolerance/1"), frozenset({RxCUI(CANARY)}), CANARY, recorded=DAY)
 LAB_ORDER = LabOrder(Ref("ServiceRequest/1"), frozenset({TestName(CANARY)}), DAY)
 PATIENT = Patient(Ref(f"Patient/{CANARY}"), CANARY, DAY)
 
@@ -93,6 +95,7 @@ PATIENT = Patient(Ref(f"Patient/{CANARY}"), CANARY, DAY)
         (MEDICATION, "<Medication running>"),
         (RESULT, "<Result ALT>"),
         (PROBLEM, "<Problem>"),
+        (ALLERGY, "<Allergy>"),
         (LAB_ORDER, "<LabOrder>"),
         (PATIENT, "<Patient>"),
         (Listing((MEDICATION, MEDICATION), (gap(),)), "<Listing 2 items, 1 gaps>"),
@@ -130,17 +133,18 @@ def test_what_is_paused_or_has_lapsed_counts_one_level_lower(state, lowered):
     assert medication.lowered is lowered
 
 
-def test_only_a_provisional_diagnosis_raises_a_warning_at_most():
+def test_only_a_provisional_diagnosis_or_allergy_raises_a_warning_at_most():
     assert Problem(Ref("Condition/1"), frozenset(), provisional=True).capped
-    assert not any(item.capped for item in (MEDICATION, RESULT, PROBLEM, LAB_ORDER, PATIENT))
+    assert Allergy(Ref("AllergyIntolerance/1"), frozenset(), provisional=True).capped
+    assert not any(item.capped for item in (MEDICATION, RESULT, PROBLEM, ALLERGY, LAB_ORDER, PATIENT))
 
 
 def test_nothing_but_a_medicine_counts_one_level_lower():
-    assert not any(item.lowered for item in (RESULT, PROBLEM, LAB_ORDER, PATIENT))
+    assert not any(item.lowered for item in (RESULT, PROBLEM, ALLERGY, LAB_ORDER, PATIENT))
 
 
 def test_everything_says_since_when_it_is_true():
-    assert all(item.since == DAY for item in (MEDICATION, RESULT, PROBLEM, LAB_ORDER, PATIENT))
+    assert all(item.since == DAY for item in (MEDICATION, RESULT, PROBLEM, ALLERGY, LAB_ORDER, PATIENT))
 
 
 @pytest.mark.parametrize(
