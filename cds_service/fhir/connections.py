@@ -379,6 +379,7 @@ class Connections:
 
         Raises:
             Stopped: it took too long, there was no connection, or the answer is of no use or too large.
+            ValueError: a header would be more than one line; the text holds it.
         """
         request = _prepared(base, target, headers)
         exchange = _Exchange(self, base, watch)

@@ -62,7 +62,7 @@ def call(hook):
 
 @pytest.fixture(scope="module")
 def client():
-    return create_app(Settings(), clock=lambda: AT).test_client()
+    return create_app(Settings(fetch_ms=0), clock=lambda: AT).test_client()
 
 
 def lines_of(capfd):

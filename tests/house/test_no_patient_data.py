@@ -19,7 +19,7 @@ every_request = pytest.mark.parametrize("path", REQUESTS.values(), ids=REQUESTS)
 
 @pytest.fixture(scope="module")
 def logging_client():
-    return create_app(Settings(), clock=lambda: AT).test_client()
+    return create_app(Settings(fetch_ms=0), clock=lambda: AT).test_client()
 
 
 def marked(value, name=""):

@@ -359,6 +359,19 @@ def test_a_connection_is_not_kept_that_the_server_will_close():
     assert server.connections == 2
 
 
+def test_a_connection_that_is_closed_takes_no_room_from_those_that_wait(monkeypatch):
+    monkeypatch.setattr(connections, "MOST_IDLE", 1)
+
+    def behave(_asked, line):
+        line.send(answer(bundle(), Connection="close"))
+        return "close"
+
+    with serving(behave) as closing, serving(a_record) as keeping, fetching() as ask:
+        for server in (closing, keeping, keeping):
+            assert ask(server.base).fetched.outcomes == {"ok": 1}
+    assert keeping.connections == 1
+
+
 def test_no_more_connections_are_kept_than_may_wait(monkeypatch):
     monkeypatch.setattr(connections, "MOST_IDLE", 1)
     together = threading.Barrier(2)
