@@ -3,9 +3,18 @@
 from typing import Any, Final
 
 from benchmarks.requests import order_sign
-from cds_service.clinical.codes import NDC
+from cds_service.clinical.codes import LOINC, NDC
 
 Json = dict[str, Any]
+OTHER_TESTS: Final = (
+    ("718-7", "Hemoglobin"),
+    ("2345-7", "Glucose"),
+    ("2951-2", "Sodium"),
+    ("2075-0", "Chloride"),
+    ("3094-0", "Urea nitrogen"),
+    ("6690-2", "Leukocytes"),
+    ("777-3", "Platelets"),
+)
 NDCS: Final = {"856656": "0115-4411-01", "197391": "0115-1010-01"}  # dantrolene 25 mg capsule, baclofen 10 mg tablet
 
 
@@ -29,13 +38,21 @@ def by_ndc() -> Json:
     return _changed(_by_ndc)
 
 
-def very_long() -> Json:
-    """500 medications and 5,000 observations."""
+def very_long(*, asked_only: bool) -> Json:
+    """500 medications and 5,000 observations: liver tests only, or one in five beside other tests.
+
+    We ask for liver tests only; a client that does not heed that sends all it has.
+    """
     request = order_sign(times=63)
     prefetch = request["prefetch"]
     results = order_sign(times=625)["prefetch"]["results"]
     prefetch["medications"] = _first(prefetch["medications"], 500)
     prefetch["results"] = _first(results, 5000)
+    if not asked_only:
+        for number, entry in enumerate(prefetch["results"]["entry"]):
+            if number % 5:
+                code, name = OTHER_TESTS[number % len(OTHER_TESTS)]
+                entry["resource"]["code"] = {"coding": [{"system": LOINC, "code": code, "display": name}], "text": name}
     return request
 
 

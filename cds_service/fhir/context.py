@@ -64,6 +64,9 @@ class Reading:
             resource: the resource.
             within: the resource that contains it, whose contained Patient "#id" it may point at.
         """
+        whose = resource.get("subject")
+        if isinstance(whose, dict) and whose.get("reference") == self.patient and "patient" not in resource:
+            return False  # nearly all of them
         return any(
             said != self.patient and self._names_another(said, resource if within is None else within)
             for said in _owners(resource)

@@ -87,7 +87,7 @@ class _Shelf(Generic[Item]):
 class Waiting(NamedTuple):
     """A resource that waits to be read, in case a later version of it turns up."""
 
-    reader: "Reader"
+    kind: str
     key: str
     resource: Resource
 
@@ -137,28 +137,28 @@ class Record:
 
     def _add_bundle(self, key: str, bundle: Resource) -> None:
         for position, entry in enumerate(_entries(bundle), 1):
-            resource = _resource_of(entry)
-            if resource is not None:
-                self.add_resource(key, resource, key, position)
-            else:
+            resource = entry.get("resource") if isinstance(entry, dict) else None
+            if not isinstance(entry, dict) or not isinstance(resource, dict):
                 self.gap(key, Gap(place(key, position), Why.UNREADABLE))
+                continue
+            kind = kind_of(resource)
+            if kind in READERS:
+                self._wait(key, resource, kind, ref_of(resource, key, position))
+            elif not _is_companion(kind, entry):
+                self.gap(key, Gap(place(key, position), Why.UNREADABLE))
+            elif kind == "OperationOutcome" and _failed(resource):
+                self.gap(key, Gap(key, Why.FAILED))
         total = bundle.get("total")
         missing = isinstance(total, int) and total > len(_entries(bundle))
         if missing or any(text(link, "relation") == "next" for link in parts(bundle, "link")):
             self.gap(key, Gap(key, Why.MORE_PAGES, before=_oldest(key, bundle)))
 
     def add_resource(self, key: str, resource: Resource, where: str, position: int | None = None) -> None:
-        """One resource, of whatever kind; one of another patient is never used.
+        """One resource of a kind that is read."""
+        self._wait(key, resource, kind_of(resource), ref_of(resource, where, position))
 
-        Of two versions of one resource the later one is read; of two equal ones that under a key we asked for.
-        """
-        kind = kind_of(resource)
-        reader = READERS.get(kind)
-        if reader is None:
-            if kind == "OperationOutcome" and _failed(resource):
-                self.gap(key, Gap(key, Why.FAILED))
-            return
-        ref = ref_of(resource, where, position)
+    def _wait(self, key: str, resource: Resource, kind: str, ref: Ref) -> None:
+        """Of two versions of one resource the later one is read; of another patient none is ever used."""
         if self.reading.is_of_another(resource):
             self.others += 1
             self.gap(key, Gap(ref, Why.OTHER_PATIENT))
@@ -166,14 +166,14 @@ class Record:
         before = self._waiting.get(ref)
         if before is not None:
             asked = self.interests.keys
-            key = before.key if before.key in asked else key
+            key = before.key if before.key in asked else key  # of two equal ones that under a key we asked for
             resource = resource if revises(resource, before.resource) else before.resource
-        self._waiting[ref] = Waiting(reader, key, resource)
+        self._waiting[ref] = Waiting(kind, key, resource)
 
     def read(self) -> None:
         """Read what was added."""
-        for ref, (reader, key, resource) in self._waiting.items():
-            reader(self, in_r4(resource, kind_of(resource)), key, ref)
+        for ref, (kind, key, resource) in self._waiting.items():
+            READERS[kind](self, in_r4(resource, kind), key, ref)
         self._waiting.clear()
 
     def gap(self, key: str, gap: Gap) -> None:
@@ -321,14 +321,9 @@ READERS: Final[dict[str, Reader]] = {
 }
 
 
-def _resource_of(entry: Json) -> Resource | None:
-    """The resource of an entry; None when it is damaged: no object, or of a kind that does not belong in a list."""
-    resource = entry.get("resource") if isinstance(entry, dict) else None
-    if not isinstance(entry, dict) or not isinstance(resource, dict):
-        return None
-    kind = kind_of(resource)
-    belongs = kind in READERS or kind in COMPANIONS or text(part(entry, "search"), "mode") in {"include", "outcome"}
-    return resource if belongs else None
+def _is_companion(kind: str, entry: Resource) -> bool:
+    """Whether an entry of no kind that we read may stand in a list all the same: any other is a damaged one."""
+    return kind in COMPANIONS or text(part(entry, "search"), "mode") in {"include", "outcome"}
 
 
 def _entries(bundle: Resource) -> Sequence[Json]:

@@ -1,16 +1,34 @@
 """What CDS Hooks and this service demand of every card, in one place."""
 
+import json
 import re
+from importlib.resources import files
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import jsonschema
+from fhir.resources.medicationrequest import MedicationRequest as MedicationRequestR5
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 from fhir.resources.R4B.servicerequest import ServiceRequest
+from fhir.resources.servicerequest import ServiceRequest as ServiceRequestR5
+from fhir.resources.STU3.medicationrequest import MedicationRequest as MedicationRequestSTU3
+from fhir.resources.STU3.procedurerequest import ProcedureRequest
 
 from cds_service.hooks.cards import OVERRIDE_REASON_SYSTEM, TOPIC_SYSTEM, Topic
 
 URGENCY = ("critical", "warning", "info")
-MODELS = {"MedicationRequest": MedicationRequest, "ServiceRequest": ServiceRequest}
+DSTU2 = jsonschema.Draft202012Validator(
+    json.loads(files("cds_service.fhir").joinpath("schemas/dstu2-orders.json").read_text(encoding="utf-8"))
+)
+VALID = {
+    "dstu2": {"MedicationOrder": DSTU2.validate, "DiagnosticOrder": DSTU2.validate},
+    "stu3": {
+        "MedicationRequest": MedicationRequestSTU3.model_validate,
+        "ProcedureRequest": ProcedureRequest.model_validate,
+    },
+    "r4": {"MedicationRequest": MedicationRequest.model_validate, "ServiceRequest": ServiceRequest.model_validate},
+    "r5": {"MedicationRequest": MedicationRequestR5.model_validate, "ServiceRequest": ServiceRequestR5.model_validate},
+}
 HTML = re.compile(r"(?<!\\)<[a-z/!]", re.IGNORECASE)
 MEMBERS = {
     "uuid",
@@ -26,13 +44,13 @@ MEMBERS = {
 }
 
 
-def check_answer(body):
-    """Everything that must be true of an answer; the cards are sorted by urgency."""
+def check_answer(body, version="r4"):
+    """Everything that must be true of an answer to a client of that version; the cards are sorted by urgency."""
     assert set(body) == {"cards"}
     cards = body["cards"]
     assert list(empty_members(cards)) == []
     for card in cards:
-        check_card(card)
+        check_card(card, version)
     urgency = [URGENCY.index(card["indicator"]) for card in cards]
     assert urgency == sorted(urgency)
     uuids = [card["uuid"] for card in cards]
@@ -55,7 +73,7 @@ def empty_members(value, path=""):
             yield from empty_members(inner, f"{path}[{index}]")
 
 
-def check_card(card):
+def check_card(card, version):
     """What must be true of one card."""
     assert set(card) <= MEMBERS
     assert str(UUID(card["uuid"])) == card["uuid"]
@@ -72,7 +90,7 @@ def check_card(card):
     for reason in card.get("overrideReasons", ()):
         assert set(reason) == {"code", "system", "display"}
         assert reason["system"] == OVERRIDE_REASON_SYSTEM
-    check_suggestions(card)
+    check_suggestions(card, version)
 
 
 def check_source(source):
@@ -102,7 +120,7 @@ def check_link(link):
     assert parts.netloc
 
 
-def check_suggestions(card):
+def check_suggestions(card, version):
     suggestions = card.get("suggestions", [])
     assert ("selectionBehavior" in card) == bool(suggestions)
     if not suggestions:
@@ -115,10 +133,10 @@ def check_suggestions(card):
         assert str(UUID(suggestion["uuid"])) == suggestion["uuid"]
         assert suggestion["actions"]
         for action in suggestion["actions"]:
-            check_action(action)
+            check_action(action, version)
 
 
-def check_action(action):
+def check_action(action, version):
     assert action["description"]
     if action["type"] == "delete":
         assert set(action) == {"type", "description", "resourceId"}
@@ -127,5 +145,5 @@ def check_action(action):
         assert action["type"] == "create"
         assert set(action) == {"type", "description", "resource"}
         resource = action["resource"]
-        MODELS[resource["resourceType"]].model_validate(resource)
+        VALID[version][resource["resourceType"]](resource)
         assert "id" not in resource  # the client gives it one
