@@ -36,6 +36,7 @@ from cds_service.settings import Settings, WrongSettings, reference
 from cds_service.web.serving import CannotListen
 
 DOCS: Final = Path("docs/reference")
+_NOBODY_READS: Final = 141
 
 
 class Unusable(Exception):
@@ -43,13 +44,23 @@ class Unusable(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when all is well, 1 when something is wrong with the input, 2 for wrong usage."""
+    """Run one command.
+
+    Returns:
+        0 when all is well, 1 when something is wrong with the input, 2 for wrong usage; 141 when nobody reads what is
+        printed, as shells have it for a program that ends for this reason (128 and the number of SIGPIPE).
+    """
     said = _parser().parse_args(arguments)
     try:
-        return int(said.run(said, Settings.read(os.environ)))
+        code = int(said.run(said, Settings.read(os.environ)))
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads it has seen enough, as `head` has; Python would print once more as it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _NOBODY_READS
     except (WrongSettings, BrokenDiscovery, BrokenLibrary, CannotListen, Unusable) as wrong:
         print(wrong, file=sys.stderr)
         return 1
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -69,6 +69,7 @@ def _fhir_servers(settings: Settings) -> FhirServers:
     """What fetches; it starts no thread before there is something to fetch."""
     limits = Limits(
         call_ms=settings.fetch_ms if settings.fetches else 0,
+        calls=FETCHING_THREADS - 4,  # some threads are left for calls that need nothing
         at_once=settings.fetch_at_once,
         pages=settings.fetch_pages,
         entries=settings.fetch_entries,

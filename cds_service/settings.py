@@ -179,10 +179,10 @@ class Settings:
         "missing. `0` fetches nothing.",
     )
     fetch_at_once: int = _setting(
-        128,
+        256,
         _number(1, 1000),
         "How many lists and resources a process asks for at the same time; what is beyond fails at once. A call asks "
-        "for up to eight lists.",
+        "for up to eight lists and the server's version, and up to twelve calls fetch at the same time.",
     )
     fetch_pages: int = _setting(5, _number(1, 100), "How many pages of one list are fetched.")
     fetch_entries: int = _setting(1000, _number(1, 100_000), "How many entries of one list are used.")

@@ -88,7 +88,7 @@ def examine(request: HookRequest, library: Library, *, fetch: Fetch, policy: Pol
     if supplied is not reading and any(order.undosed is Why.NO_WEIGHT for order in drafts.medications.items):
         drafts = read_drafts(supplied)  # a dose for each kilogram is known once the weight is
     situation = read_situation(supplied, drafts, selection.interests)
-    spoken = spoken_by(request.drafts, supplied.request.prefetch or {})
+    spoken = spoken_by(request.drafts, supplied.request.prefetch or {}).told(supplied.version)
     return Examined(selection, situation, evaluate(selection.rules, situation), spoken, supplied.outcomes)
 
 
@@ -123,6 +123,7 @@ def _refuse_if_missing(request: HookRequest, examined: Examined, findings: tuple
 
 
 def _absent(key: str, situation: Situation) -> bool:
-    listings = (situation.medications, situation.results, situation.problems, situation.lab_orders, situation.patient)
+    lists = (situation.medications, situation.problems, situation.allergies, situation.results, situation.lab_orders)
+    listings = (*lists, situation.patient)
     gaps = (gap for listing in listings for gap in listing.gaps)
     return any(gap.where == key and gap.why in ABSENT for gap in gaps)

@@ -44,12 +44,14 @@ _ENTRIES: Final[Mapping[Why, str]] = {
     Why.CODES_DISAGREE: "the codes of {label} name different medicines",
     Why.UNCODED: "{label} has no code that can be read",
     Why.OTHER_PATIENT: "an entry belongs to another patient",
+    Why.POINTS_NOWHERE: "the medicine of {label} could not be had",
+    Why.VERSIONS_DIFFER: "two versions of one entry say different things",
     Why.UNREADABLE: "{label} is in a form that this service does not read",
     Why.NO_DATE: "{label} has no date",
     Why.FUTURE_DATE: "{label} has a date in the future",
     Why.IMPRECISE_DATE: "a date is too imprecise to tell",
     Why.NO_STATUS: "the status of {label} cannot be read",
-    Why.NO_ROUTE: "the route of {label} is not given",
+    Why.NO_ROUTE: "the route of {label} is not clear",
     Why.NO_DOSE: "the daily dose of {label} cannot be computed",
     Why.NO_WEIGHT: "the daily dose of {label} depends on a body weight that is missing",
     Why.NO_VALUE: "{label} has no value that can be read",
@@ -85,8 +87,10 @@ def _taken(finding: Finding) -> list[Medication]:
 
 
 def _is_damaged(gap: Gap) -> bool:
-    """An entry without a word that would tell what it is."""
-    return not gap.label and gap.why not in _LISTS
+    """A list that failed, or an entry without a word that would tell what it is."""
+    never_sent = gap.why is Why.NOT_SUPPLIED
+    older_pages = gap.why is Why.MORE_PAGES and gap.before is not None
+    return not (gap.label or never_sent or older_pages)
 
 
 def gaps_to_say(findings: Iterable[Finding], situation: Situation) -> tuple[Gap, ...]:

@@ -5,20 +5,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from cds_service.clinical.codes import ICD_10, ICD_10_CM, SNOMED_CT, LoincCode, ProblemName, RxCUI, TestName
 
-_READ: Final = frozenset({ICD_10_CM, ICD_10, SNOMED_CT})
+# What a code of each system looks like: what does not is damaged, and no diagnosis that we happen not to name.
+_ICD: Final = re.compile(r"[A-Z][0-9][0-9A-Z](?:\.?[0-9A-Z-]{1,5})?\.?[*+!†]?", re.IGNORECASE)
+_FORMS: Final = {ICD_10_CM: _ICD, ICD_10: _ICD, SNOMED_CT: re.compile(r"[0-9]{6,18}")}
 _WORDS: Final = re.compile(r"[^\W_]+")
 LONGEST_UNIT: Final = 40  # characters; what is longer is no unit
 DENIALS: Final = frozenset(
     {
         *("no", "not", "non", "without", "never", "exclude", "excluded", "excludes", "unlikely", "negative"),
-        *("denies", "denied", "rule", "ruled", "history"),
+        *("denies", "denied", "rule", "ruled", "history", "hx", "previous", "past", "avoid"),
         *("family", "father", "mother", "brother", "sister", "parent", "parents", "sibling"),
     }
 )
+Names: TypeAlias = frozenset[ProblemName]
 PREFETCH_KEYS = ("patient", "medications", "statements", "conditions", "allergies", "results", "orders")
 
 
@@ -77,18 +80,19 @@ class ProblemCodes:
     exact: Mapping[tuple[str, str], frozenset[ProblemName]]
     prefixes: Mapping[tuple[str, str], frozenset[ProblemName]]
     phrases: Mapping[str, ProblemName]
-    _found: dict[tuple[str, str], frozenset[ProblemName]] = field(default_factory=dict, repr=False, compare=False)
+    _found: dict[tuple[str, str], Names | None] = field(default_factory=dict, repr=False, compare=False)
 
     def names(self, system: str, code: str) -> frozenset[ProblemName] | None:
-        """Our names for a code; empty for a code we do not name; None when we do not read this code system."""
-        if system not in _READ:
+        """Our names for a code; empty for one we do not name; None for another code system, and for what is no code."""
+        form = _FORMS.get(system)
+        if form is None:
             return None
         key = (system, code)
-        known = self._found.get(key)
-        if known is None:
-            known = self._look_up(system, code)
-            if len(self._found) < 10_000:  # noqa: PLR2004 (callers choose the codes: the memory stays bounded)
-                self._found[key] = known
+        if key in self._found:
+            return self._found[key]
+        known = self._look_up(system, code) if form.fullmatch(code.strip()) else None
+        if len(self._found) < 10_000:  # noqa: PLR2004 (callers choose the codes: the memory stays bounded)
+            self._found[key] = known
         return known
 
     def _look_up(self, system: str, code: str) -> frozenset[ProblemName]:
@@ -109,7 +113,8 @@ class ProblemCodes:
 
     def affirmed_in(self, text: str) -> frozenset[ProblemName]:
         """The same, unless a word of the text may deny them or speak of someone else."""
-        return frozenset() if DENIALS & set(_WORDS.findall(text.casefold())) else self.named_in(text)
+        spoken = text.casefold().replace("h/o", "history of")
+        return frozenset() if DENIALS & set(_WORDS.findall(spoken)) else self.named_in(text)
 
     def named_by(self, text: str) -> ProblemName | None:
         """Our name for a diagnosis that is written in words, when it is these words and no others."""

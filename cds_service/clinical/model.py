@@ -27,6 +27,8 @@ class Why(StrEnum):
     UNREADABLE = "unreadable"
     MORE_PAGES = "more-pages"
     OTHER_PATIENT = "other-patient"
+    VERSIONS_DIFFER = "versions-differ"
+    POINTS_NOWHERE = "points-nowhere"
     UNKNOWN_MEDICINE = "unknown-medicine"
     CODES_DISAGREE = "codes-disagree"
     UNCODED = "uncoded"

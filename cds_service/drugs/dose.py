@@ -1,11 +1,12 @@
 """From an amount and a product to milligrams."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+from cds_service.clinical.codes import Route
 from cds_service.clinical.model import Why
 from cds_service.drugs.products import Product
 from cds_service.drugs.units import LONGEST_UNIT, factor
@@ -17,6 +18,7 @@ NO_DOSE: Final = Why.NO_DOSE  # a name is read in an eighth of the time of an En
 NO_WEIGHT: Final = Why.NO_WEIGHT
 MOST: Final = Decimal(10**9)  # of anything, in a dose; what says more says nonsense
 HEAVIEST_KG: Final = 700
+PLACES: Final = 9  # of milligrams
 
 
 def _named(*rows: tuple[str, str]) -> dict[str, str]:
@@ -38,11 +40,16 @@ VOLUME_UNITS: Final = _named(
     ("[tsp_m]", "tsp tsps teaspoon teaspoons teaspoonful teaspoonfuls teaspoonsful"),
     ("[tbs_m]", "tbsp tablespoon tablespoons tablespoonful tablespoonfuls tablespoonsful"),
 )
-PIECE_UNITS: Final = frozenset(
+SWALLOWED_UNITS: Final = frozenset(
     {
         *("tablet", "tablets", "tablet(s)", "tab", "tabs", "tbl", "tblt", "{tbl}", "{tablet}", "{tab}", "{tablets}"),
         *("capsule", "capsules", "capsule(s)", "cap", "caps", "{capsule}", "{cap}", "{capsules}"),
         *("pill", "pills", "{pill}", "caplet", "caplets", "{caplet}", "softgel", "softgels"),
+    }
+)
+"""Units that say by themselves that the product is a tablet or a capsule."""
+PIECE_UNITS: Final = SWALLOWED_UNITS | frozenset(
+    {
         *("lozenge", "lozenges", "patch", "patches", "{patch}", "suppository", "suppositories", "{suppository}"),
         *("packet", "packets", "{packet}"),
     }
@@ -76,19 +83,24 @@ class DoseUnit:
         of: which of these, as in `Strength.per`: "mg", "ml" or "unit".
         per_kg: it is for each kilogram of the patient.
         per_day: of a rate, how many of its times a day has: 1 of "mg/d", 24 of "mg/h"; None for a single dose.
+        swallowed: it names a tablet or a capsule, so that the form of the product need not be known. "tablet" and
+            "1" are the same unit all the same.
     """
 
     size: Decimal
     of: str
     per_kg: bool = False
     per_day: Decimal | None = None
+    swallowed: bool = field(default=False, compare=False)
+
+
+def read_dose_unit(said: str) -> DoseUnit | None:
+    """A UCUM code or what clients write in its place ("mg", "{pill}", "Tablets", "mcg/kg/day"); None when not known."""
+    return _read_unit(said) if len(said) <= LONGEST_UNIT else None  # what is longer would fill the memory
 
 
 @lru_cache(maxsize=1024)
-def read_dose_unit(said: str) -> DoseUnit | None:
-    """A UCUM code or what clients write in its place ("mg", "{pill}", "Tablets", "mcg/kg/day"); None when not known."""
-    if len(said) > LONGEST_UNIT:
-        return None
+def _read_unit(said: str) -> DoseUnit | None:
     plain = said.strip().casefold()
     if plain in ANY_PIECE:
         return DoseUnit(Decimal(1), "unit")
@@ -103,7 +115,7 @@ def _amount(name: str) -> DoseUnit | None:
         return _measured(MASS_UNITS[name], "mg", "mg")
     if name in VOLUME_UNITS:
         return _measured(VOLUME_UNITS[name], "mL", "ml")
-    return DoseUnit(Decimal(1), "unit") if name in PIECE_UNITS else None
+    return DoseUnit(Decimal(1), "unit", swallowed=name in SWALLOWED_UNITS) if name in PIECE_UNITS else None
 
 
 def _measured(code: str, base: str, of: str) -> DoseUnit | None:
@@ -121,7 +133,7 @@ def _divided(unit: DoseUnit, divisors: Iterable[str]) -> DoseUnit | None:
             per_day = _PER_DAY[divisor]
         elif divisor not in _A_DOSE:
             return None
-    return DoseUnit(unit.size, unit.of, per_kg, per_day)
+    return DoseUnit(unit.size, unit.of, per_kg, per_day, unit.swallowed)
 
 
 def _in_ucum(code: str) -> DoseUnit | None:
@@ -155,11 +167,23 @@ def milligrams(value: Decimal, unit: DoseUnit, product: Product, weight_kg: Deci
         return NO_DOSE
     if unit.of != "mg":
         strength = product.strengths[0]
-        if strength is None or strength.per != unit.of or (unit.of == "unit" and not product.countable):
+        if strength is None or strength.per != unit.of or (unit.of == "unit" and not _is_counted(unit, product)):
             return NO_DOSE
         amount *= strength.amount
     if not unit.per_kg:
         return amount
     if weight_kg is None:
         return NO_WEIGHT
-    return amount * weight_kg if 0 < weight_kg <= HEAVIEST_KG else NO_DOSE
+    return rounded(amount * weight_kg) if 0 < weight_kg <= HEAVIEST_KG else NO_DOSE
+
+
+def _is_counted(unit: DoseUnit, product: Product) -> bool:
+    """Whether so many pieces are so many of the product: "2 tablets" tell the form where the product does not."""
+    told = unit.swallowed and not product.dose_form and product.route in {None, Route.ORAL}
+    return product.countable or told
+
+
+def rounded(mg: Decimal) -> Decimal:
+    """An amount to nine places: thirds that are added up, and pounds of body weight, become whole again."""
+    exponent = mg.as_tuple().exponent
+    return round(mg, PLACES) if isinstance(exponent, int) and exponent < -PLACES else mg

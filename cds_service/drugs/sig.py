@@ -4,6 +4,7 @@ A small grammar, not a search for what looks familiar: every word of a sig is un
 or the sig is not read at all. What it reads is shown in tests/unit/drugs/sigs.py and docs/explanation/daily-dose.md.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,8 +23,8 @@ from cds_service.drugs.dose import (
     read_dose_unit,
 )
 from cds_service.drugs.products import Product
-from cds_service.drugs.sig_phrases import CHANGE, LATE, Item, Kind
-from cds_service.drugs.sig_words import Unclear, read_words
+from cds_service.drugs.sig_phrases import CHANGE, COUNTS, LATE, PIECES, UNITS, Item, Kind
+from cds_service.drugs.sig_words import LONGEST_SIG, Unclear, read_words
 
 LONGEST_DAYS: Final = 100_000
 
@@ -55,12 +56,14 @@ class SigLevel:
         days: how long it lasts, where that is said.
         most: the stated maximum per day.
         total: the stated sum per day.
+        moments: the parts and times of the day that are named.
     """
 
     doses: tuple[SigDose, ...]
     days: int | None = None
     most: Measured | None = None
     total: Measured | None = None
+    moments: frozenset[str] = frozenset()
 
     @property
     def times(self) -> Fraction | None:
@@ -71,15 +74,17 @@ class SigLevel:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sig:
-    """A sig that was read wholly: its levels in order, and the route its words name.
+    """A sig that was read wholly: its levels in order, none if it tells no dose, and the route its words name.
 
     Attributes:
         pumped: it names a pump; which route that is depends on the medicine.
+        as_needed: it is taken when needed.
     """
 
     levels: tuple[SigLevel, ...]
     route: Route | None = None
     pumped: bool = False
+    as_needed: bool = False
 
     def __repr__(self) -> str:
         """How much of it there is, never its words."""
@@ -136,11 +141,82 @@ def _day_mg(dose: SigDose, product: Product, weight_kg: Decimal | None) -> Milli
     return mg * often if days == 1 else mg * often / days
 
 
+# Of what is not read --------------------------------------------------------------------------------------------------
+
+LONGEST_HINT: Final = 1000  # characters
+_NOT: Final = r"(?:no|not|never|without|avoid|don.?t|nor)\s+(?:(?:take|use|or|the|your|any|a)\s+){0,3}"
+_MORE: Final = (
+    r"increas\w*|titrat\w*|escalat\w*|doubl\w*|tripl\w*|additional\w*|extra|another|up to|plus|as tolerated|"
+    r"(?:may|can)\s+(?:take|use|repeat)|repeat\w*|adjust\w*|chang\w*|loading|bolus"
+)
+_ORDER_OF_MORE: Final = re.compile(rf"\b(?P<denied>{_NOT})?(?:{_MORE})\b")
+_DOSE_UNITS: Final = {name: unit for name in UNITS | PIECES if (unit := read_dose_unit(name)) is not None}
+_AN_AMOUNT: Final = re.compile(
+    rf"(?<![0-9.,])(?P<number>[0-9.,]*[0-9]|\b(?:{'|'.join(COUNTS)}))[\s-]?"
+    rf"(?P<unit>{'|'.join(sorted(map(re.escape, _DOSE_UNITS), key=len, reverse=True))})"
+    r"(?![^\W\d_])(?!\s?(?:/|per\b)\s?[0-9.]*\s?(?:m?l|kg)\b)"
+)
+_A_NUMBER: Final = re.compile(r"[0-9]+(?:[.,][0-9]{1,2})?|\.[0-9]{1,2}")
+_LATIN: Final = {
+    **dict.fromkeys(("bid", "bd", "twice"), Fraction(2)),
+    **dict.fromkeys(("tid", "tds", "thrice"), Fraction(3)),
+    **dict.fromkeys(("qid", "qds"), Fraction(4)),
+}
+_A_FREQUENCY: Final = re.compile(
+    rf"\b(?:(?P<latin>{'|'.join(_LATIN)})"
+    rf"|(?P<count>[0-9]{{1,2}}|{'|'.join(COUNTS)})\s?(?:x|times)"
+    r"|(?:q|every)\s?(?P<hours>[0-9]{1,2})\s?(?:h|hrs?|hours?))\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What strikes the eye in words that cannot be read as a whole.
+
+    Attributes:
+        more: they speak of more, as "increase", "may take", "extra" do, or say an amount that nobody can be sure of.
+        amounts: such as "20 mg", "two tablets".
+        times: the most times a day that are named.
+    """
+
+    more: bool
+    amounts: tuple[Measured, ...] = ()
+    times: Fraction | None = None
+
+
+def hints(sig: str) -> Hints:
+    """What strikes the eye; of very long words, that there may be more."""
+    return _hints(sig) if len(sig) <= LONGEST_HINT else Hints(more=True)
+
+
+@lru_cache(maxsize=1024)
+def _hints(sig: str) -> Hints:
+    plain = sig.casefold()
+    more = any(match["denied"] is None for match in _ORDER_OF_MORE.finditer(plain))
+    amounts: list[Measured] = []
+    for match in _AN_AMOUNT.finditer(plain):
+        number = match["number"]
+        if number not in COUNTS and not _A_NUMBER.fullmatch(number):
+            more = True  # "1.000 mg"
+        else:
+            amounts.append((Decimal(COUNTS.get(number, number.replace(",", "."))), _DOSE_UNITS[match["unit"]]))
+    return Hints(more, tuple(amounts), max(map(_frequency, _A_FREQUENCY.finditer(plain)), default=None))
+
+
+def _frequency(match: re.Match[str]) -> Fraction:
+    if match["latin"]:
+        return _LATIN[match["latin"]]
+    if match["hours"]:
+        return Fraction(24, int(match["hours"]) or 1)
+    return Fraction(COUNTS.get(match["count"], match["count"]))
+
+
 # Reading --------------------------------------------------------------------------------------------------------------
 
 _TIMING: Final = frozenset(
     {Kind.TIMES, Kind.DAILY, Kind.A_DAY, Kind.MEALS, Kind.MOMENT, Kind.CLOCK, Kind.WEEKDAYS, Kind.ONCE, Kind.DIVIDED}
 )
+_MOMENTS: Final = frozenset({Kind.MOMENT, Kind.CLOCK, Kind.MEALS})
 _CONTENT: Final = _TIMING | {Kind.DOSE}
 _LENGTHS: Final = frozenset({Kind.COURSE, Kind.DOSES})
 _DIVIDING: Final = frozenset({Kind.THEN, Kind.STOP, Kind.LABEL})
@@ -148,7 +224,6 @@ _IDLE: Final = frozenset({Kind.NOTHING, Kind.AS_NEEDED, Kind.ROUTE, Kind.PUMP})
 _MEALS_A_DAY: Final = 3
 
 
-@lru_cache(maxsize=4096)
 def read_sig(sig: str, name: str = "") -> Sig | None:
     """Read a sig wholly; None when a word of it is not understood, or when what it says is not clear.
 
@@ -156,17 +231,21 @@ def read_sig(sig: str, name: str = "") -> Sig | None:
         sig: such as "take 1 tablet by mouth three times a day".
         name: of the medicine as RxNorm writes it, since its words may stand in the sig.
     """
-    ignored = frozenset(word for word in name.casefold().split() if word.isalpha())
+    return _read(sig, name) if len(sig) <= LONGEST_SIG else None
+
+
+@lru_cache(maxsize=4096)
+def _read(sig: str, name: str) -> Sig | None:
     try:
-        items = read_words(sig, ignored)
+        items = read_words(sig, frozenset(name.casefold().split()))
         levels = _levels(items)
     except Unclear:
         return None
     routes = {item.route for item in items if item.kind is Kind.ROUTE}
     if len(routes) > 1:
         return None
-    pumped = any(item.kind is Kind.PUMP for item in items)
-    return Sig(levels, routes.pop() if routes else None, pumped) if levels or routes or pumped else None
+    kinds = {item.kind for item in items}
+    return Sig(levels, routes.pop() if routes else None, Kind.PUMP in kinds, Kind.AS_NEEDED in kinds)
 
 
 def times_in(words: str) -> Fraction | None:
@@ -243,7 +322,8 @@ def _level(items: Sequence[Item], before: SigLevel | None) -> SigLevel:
     once = any(item.kind is Kind.ONCE for item in items) and not _often(items)
     doses, days = _length(doses, lengths[0] if lengths else None, once=once)
     most, total = limits.get(Kind.MOST), limits.get(Kind.TOTAL)
-    return SigLevel(doses, days, _amount(most), _amount(total))
+    moments = frozenset(item.word or item.kind.name for item in items if item.kind in _MOMENTS)
+    return SigLevel(doses, days, _amount(most), _amount(total), moments)
 
 
 def _amount(item: Item | None) -> Measured | None:
@@ -435,10 +515,19 @@ def _with_moments(often: Fraction, moments: int, said: Sequence[Item], *, meals:
         if meals:
             raise Unclear
         return often + moments
-    named = moments + (_MEALS_A_DAY if meals and moments else 0)
-    if named > max(often, Fraction(1)):
-        raise Unclear
+    if not moments:
+        return often
+    named = moments + (_MEALS_A_DAY if meals else 0)
+    if often == _MEALS_A_DAY and meals and _meals_and_moment(said):
+        return Fraction(named)  # "three times a day with meals and at bedtime"
+    if named != max(often, Fraction(1)):
+        raise Unclear  # "tid, qhs": three times, or four?
     return often
+
+
+def _meals_and_moment(said: Sequence[Item]) -> bool:
+    """Whether it ends in "with meals and at bedtime"."""
+    return [item.kind for item in said[-3:]] == [Kind.MEALS, Kind.AND, Kind.MOMENT]
 
 
 def _on_a_day(times: Fraction, said: Sequence[Item]) -> Fraction:

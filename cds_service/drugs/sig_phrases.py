@@ -1,6 +1,6 @@
 """The words and phrases of sigs, and what each says: a dose, a time, a course, or nothing that matters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import Enum, auto
 from fractions import Fraction
@@ -222,15 +222,20 @@ _SAYING: Final[tuple[tuple[Item, tuple[str, ...]], ...]] = (
             "via g tube|per g tube|by g tube|via gtube|per gtube|via peg|per peg|via peg tube|per peg tube",
             "via g - tube|per g - tube|by g - tube|via ng tube|per ng tube|via ng|per ng|via ng - tube|per ng - tube",
             "via feeding tube|per feeding tube|by feeding tube|per tube|via tube|via gastrostomy tube",
-            "via nasogastric tube|via j tube|per j tube|via j - tube|per j - tube",
+            "via nasogastric tube|via j tube|per j tube|via j - tube|per j - tube|g tube|g - tube|ng tube|peg tube",
         ),
     ),
+    (Item(Kind.ROUTE, route=Route.BUCCAL), ("buccally|buccal",)),
+    (Item(Kind.ROUTE, route=Route.NASAL), ("intranasally|intranasal|nasal",)),
+    (Item(Kind.ROUTE, route=Route.INHALED), ("by inhalation|inhalation|inhaled",)),
+    (Item(Kind.ROUTE, route=Route.OPHTHALMIC), ("ophthalmic",)),
+    (Item(Kind.ROUTE, route=Route.OTIC), ("otic",)),
     (Item(Kind.ROUTE, route=Route.SUBLINGUAL), ("sublingually|sublingual|sl|under the tongue|under tongue",)),
     (
         Item(Kind.ROUTE, route=Route.INJECTED),
         (
             "iv|intravenously|intravenous|im|intramuscularly|intramuscular|subcutaneously|subcutaneous|subcut|subq",
-            "sq|sc|into the muscle|into a vein|under the skin|by injection",
+            "sq|sc|into the muscle|into a vein|under the skin|by injection|iv push|ivp|ivpb|iv piggyback|iv bolus",
         ),
     ),
     (Item(Kind.ROUTE, route=Route.RECTAL), ("rectally|rectal|per rectum|pr|into the rectum",)),
@@ -291,7 +296,7 @@ _SAYING: Final[tuple[tuple[Item, tuple[str, ...]], ...]] = (
             "do not discontinue abruptly|do not stop without talking to your doctor|do not drive|avoid alcohol",
             "do not drink alcohol|no alcohol|do not drive or operate machinery|do not crush|do not chew|do not break",
             "do not crush or chew|do not crush or chew or break|do not split|do not cut",
-            "at the same time each day|at the same time every day|at same time daily|around the clock",
+            "at the same time each day|at the same time every day|at same time daily|around the clock|atc",
             "until gone|until finished|until complete|until completed|for relief|each dose|per dose|/ dose",
             "spaced evenly|evenly spaced|at regular intervals|equally divided",
         ),
@@ -310,3 +315,20 @@ PHRASE_LENGTHS: Final = {
 }
 """How long the phrases are that begin with a word, the longest first."""
 KNOWN: Final = frozenset({word for phrase in PHRASES for word in phrase} | COUNTS.keys() | UNITS | PIECES)
+_BESIDE_ROUTES: Final = frozenset(_words("route use injection infusion push bolus instillation swallow , ( )"))
+
+
+def route_in(said: Sequence[str]) -> Route | None:
+    """The one route that lower-case words name; None when they name none, several, or anything else."""
+    words = [word for word in said if word not in _BESIDE_ROUTES]
+    found: set[Route | None] = set()
+    at = 0
+    while at < len(words):
+        lengths = (length for length in PHRASE_LENGTHS.get(words[at], ()) if at + length <= len(words))
+        length = next((length for length in lengths if tuple(words[at : at + length]) in PHRASES), 1)
+        item = PHRASES.get(tuple(words[at : at + length]))
+        if item is None or item.kind is not Kind.ROUTE:
+            return None
+        found.add(item.route)
+        at += length
+    return found.pop() if len(found) == 1 else None

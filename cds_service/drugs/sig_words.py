@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
 from cds_service.drugs.sig_phrases import (
@@ -32,10 +33,15 @@ from cds_service.drugs.sig_phrases import (
     times,
 )
 
-LONGEST_SIG: Final = 300  # characters; longer ones are letters
+LONGEST_SIG: Final = 300  # characters; longer ones are letters, and would fill the memory of sigs
 MOST_TOKENS: Final = 100  # words, numbers and signs
 LONGEST_NUMBER: Final = 8  # characters
 UNNAMED_PIECE: Final = "each"
+LONGEST_HEADING: Final = 12  # words, numbers and signs
+_SINGULAR: Final = {
+    **dict.fromkeys(("tab", "tabs", "tablets"), "tablet"),
+    **dict.fromkeys(("cap", "caps", "capsules"), "capsule"),
+}
 
 
 class Unclear(Exception):
@@ -75,6 +81,11 @@ _DOUBTFUL: Final = re.compile(
 _TOKEN: Final = re.compile(
     r"\s*([0-9]{1,2}:[0-9]{2}(?:\s?[ap]m\b)?|[0-9]{1,2}[ap]m\b|[0-9.,]*[0-9]|[a-z]+|[-/(),.;:=])"
 )
+# How much is to be handed out, at the end: "#30", "disp 90 tabs".
+_SUPPLY: Final = re.compile(
+    r"[\s,;.]+(?:#|(?:disp(?:ense)?|qty|quantity)\b[\s:.#]*)\s?[0-9]{1,4}\s?(?:tab|cap|tablet|capsule)?s?\.?$"
+)
+_MILITARY: Final = re.compile(r"(?:[01][0-9]|2[0-3])[0-5][0-9]")  # "at 0800"
 _NUMBER: Final = re.compile(r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)?(?:\.[0-9]+)?")
 _CLOCK: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}.*|[0-9]{1,2}[ap]m")
 
@@ -83,11 +94,9 @@ def tokens(sig: str) -> list[str]:
     """The words, numbers and signs of a sig, in lower case.
 
     Raises:
-        Unclear: it is too long, or has a sign we do not know or a number that can be read in two ways.
+        Unclear: it has too many of them, or a sign we do not know or a number that can be read in two ways.
     """
-    if len(sig) > LONGEST_SIG:
-        raise Unclear
-    plain = sig.casefold().strip()
+    plain = _SUPPLY.sub("", sig.casefold().strip())
     for written, meant in _VULGAR.items():
         plain = plain.replace(written, meant)
     plain = _CLOCK_BEFORE.sub(r"\1\2m", plain)
@@ -133,10 +142,11 @@ class Words:
     """The tokens of one sig, read from the first to the last."""
 
     def __init__(self, found: list[str], ignored: frozenset[str]) -> None:
-        """Take the tokens, and the words of the medicine's own name, which say nothing of its dose."""
+        """Take the tokens, and those words that say nothing of a dose."""
         self._tokens = found
-        self._ignored = ignored - KNOWN
+        self._ignored = ignored
         self._last_unit = ""
+        self._after_clock = False
 
     def items(self) -> list[Item]:
         """What all words say.
@@ -151,6 +161,8 @@ class Words:
             items.append(item)
             if item.kind is Kind.DOSE:
                 self._last_unit = item.unit
+            if item.kind not in {Kind.PAUSE, Kind.AND}:
+                self._after_clock = item.kind is Kind.CLOCK
         return items
 
     def _item(self, at: int) -> tuple[Item, int]:
@@ -327,6 +339,8 @@ class Words:
                 raise Unclear  # "10 mg tablets": how many?
             item = _dose_of(amount.most, unit)
             return item._replace(also=(Decimal(1), self._token(after))), after + 1
+        if self._token(after) == "total" and self._token(after + 1) in {"by", "po", "orally", "oral"}:
+            after += 1
         return _dose_of(amount.most, unit), after
 
     def _pieces_of(self, count: Amount, at: int) -> tuple[Item, int] | None:
@@ -342,6 +356,8 @@ class Words:
             return item._replace(also=(count.most, piece)), after + 2
         if piece in SPOONS:
             return _dose_of(count.most * each.most, unit), after + 2
+        if self._token(at - 1) == "x" and piece != "/":  # "2 x 10 mg"
+            return _dose_of(count.most * each.most, unit), after + 1
         return None
 
     # times
@@ -412,9 +428,11 @@ class Words:
         return (Item(Kind.WEEKDAYS, Fraction(len(named))), after) if named else None
 
     def clock(self, at: int) -> tuple[Item, int] | None:
-        """Such as "at 8am", "20:00"."""
+        """Such as "at 8am", "20:00", "at 0800, 1400"."""
         after = at + (self._token(at) == "at")
         token = self._token(after)
+        if (after > at or self._after_clock) and _MILITARY.fullmatch(token) and self._token(after + 1) not in UNITS:
+            return Item(Kind.CLOCK, word=token), after + 1
         return (Item(Kind.CLOCK, word=token), after + 1) if token and _CLOCK.fullmatch(token) else None
 
     # courses
@@ -564,14 +582,25 @@ _BY_FIRST: Final[dict[str, tuple[Reader, ...]]] = {
 _OF_DIGITS: Final = (*(read for read, firsts in _READERS if firsts >= _NUMBERS or read is Words.phrase),)
 
 
-def read_words(sig: str, ignored: frozenset[str]) -> list[Item]:
+def read_words(sig: str, name: frozenset[str]) -> list[Item]:
     """What the words of a sig say, one after the other.
 
     Args:
         sig: in any case.
-        ignored: lower-case words of the medicine's own name.
+        name: lower-case words and numbers of the medicine's own name, which say nothing of its dose.
 
     Raises:
         Unclear: a word is not understood.
     """
-    return Words(tokens(sig), ignored).items()
+    found = tokens(sig)
+    ignored = frozenset(word for word in name if word.isalpha()) - KNOWN
+    return Words(found[_heading(found, name, ignored) :], ignored).items()
+
+
+def _heading(found: list[str], name: frozenset[str], ignored: frozenset[str]) -> int:
+    """Past the product that stands before its sig, as in "baclofen 10 mg tablet: take 1"; only as RxNorm names it."""
+    end = next((at for at, token in enumerate(found[:LONGEST_HEADING]) if token in {":", "-"}), 0)
+    head = found[:end]
+    named = any(token in UNITS and number_of(before) is not None for before, token in pairwise(head))
+    piece = any(token in PIECES or token in ignored for token in head)
+    return end + 1 if named and piece and name.issuperset(_SINGULAR.get(token, token) for token in head) else 0

@@ -136,12 +136,16 @@ _KNOWN_WORDS: Final = _QUANTITY_WORDS | _CUES.keys()
 _EITHER: Final = frozenset({"/", "-", "|"})  # "Zanaflex/Flexeril": both, or either?
 _NUMBER: Final = r"[0-9.,]*[0-9]"
 _STRENGTH: Final = re.compile(
-    r"(?P<range>[0-9]\s?(?:-|/|to|or)\s?)?"
-    rf"(?<![0-9.,])(?P<number>{_NUMBER})[\s-]?(?P<unit>[^\W\d_]+)"
+    r"(?P<range>[0-9]\s?(?:-|/|,|to|or|and)\s?)?"  # "10 or 20 mg": two strengths
+    rf"(?<![0-9.,])(?P<number>{_NUMBER})[\s-]?(?P<unit>{'|'.join(sorted(_MILLIGRAMS, key=len, reverse=True))})"
+    r"(?![^\W\d_])"
     rf"(?:\s?(?:/|per\b)\s?(?P<of>{_NUMBER})?\s?(?P<per>[^\W\d_]*))?"
     r"(?P<often>\s?(?:daily|a day|once|twice|every|each|q[0-9]|qd|qhs|bid|tid|qid)\b)?",
 )
-_THOUSANDS: Final = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
+_THOUSANDS: Final = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?")
+_DECIMAL: Final = re.compile(r"[0-9]+(\.[0-9]+)?|[0-9]+,[0-9]|0,[0-9]+")  # "10,20" may be a list
+_DOUBTFUL: Final = re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{3})+")  # "1.000" is other countries' thousand
+_BARE_DECIMAL: Final = re.compile(r"\.[0-9]*[1-9]")  # ".5"; but ".10" may be 10 after a full stop
 
 
 class Reader:
@@ -306,19 +310,33 @@ def _strength(text: str, cues: Sequence[_Cue]) -> Strength | None:
 
 
 def _is_mass(match: re.Match[str]) -> bool:
-    return match["unit"] in _MILLIGRAMS and match["per"] not in _A_DOSE
+    return match["per"] not in _A_DOSE
 
 
 def _one_strength(match: re.Match[str]) -> Strength | None:
     """None when in doubt: "5-10 mg", "5 mg/325 mg", "30 mg daily"."""
-    amount, of, per = _number(match["number"]), _number(match["of"] or "1"), _PER.get(match["per"] or "")
+    before = match.string[match.start("number") - 1 : match.start("number")]
+    amount = _after(before, match["number"])
+    of, per = _number(match["of"] or "1"), _PER.get(match["per"] or "")
     doubtful = match["range"] or match["often"] or (per == "unit" and of != 1)
     if doubtful or not amount or not of or per is None:
         return None
     return Strength(amount * _MILLIGRAMS[match["unit"]] / of, "mg", per)
 
 
+def _after(before: str, text: str) -> Decimal | None:
+    """The number after a letter: a comma between them separates, as in "baclofen,10 mg"; ".5" is one after a space."""
+    if text[0].isdigit():
+        return _number(text)
+    if before.isspace():
+        return Decimal(text) if _BARE_DECIMAL.fullmatch(text) else None  # " ,5": five, or a half?
+    return _number(text[1:]) if text[0] == "," else None  # "baclofen.5 mg": five, or a half?
+
+
 def _number(text: str) -> Decimal | None:
-    """Read "2,000.5" and "2,5"; None for what is no number."""
-    plain = text.replace(",", "") if _THOUSANDS.fullmatch(text) else text.replace(",", ".")
-    return None if plain.count(".") > 1 else Decimal(plain)
+    """Read "2,000.5" and "2,5"; None for what is no number, or can be read in two ways."""
+    if _THOUSANDS.fullmatch(text):
+        return Decimal(text.replace(",", ""))
+    if _DOUBTFUL.fullmatch(text) or not _DECIMAL.fullmatch(text):
+        return None
+    return Decimal(text.replace(",", "."))

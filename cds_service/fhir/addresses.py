@@ -24,6 +24,7 @@ _HIGHEST_PORT: Final = 65535
 
 # RFC 3986 has more; what is left out here (user info, an empty authority, a backslash) is only ever sent to deceive.
 _ABSOLUTE: Final = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#@\\]+)(?P<rest>(?:[/?].*)?)", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _AUTHORITY: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::(?P<port>[0-9]{1,5}))?")
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")  # a last label that getaddrinfo may take for (a part of) an address
@@ -48,15 +49,27 @@ _SPECIAL_V4: Final = tuple(
 _GLOBAL_V6: Final = IPv6Network("2000::/3")
 _SPECIAL_V6: Final = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
 _NAT64: Final = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+# This machine in so many words. Its wrappings lead wherever a gateway likes, and nobody needs them. Written down, too,
+# because newer releases of Python call a mapped 127.0.0.1 loopback.
+_LOOPBACK: Final = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 # Never, whatever is set: link-local, multicast and reserved addresses, "this network", ways to wrap up one address in
-# another (6to4, Teredo, IPv4-compatible, local NAT64), and where clouds tell a machine its secrets.
+# another (6to4, Teredo, IPv4-compatible, IPv4-translated, local NAT64), and where clouds tell a machine its secrets.
 _NEVER: Final = tuple(
     map(
         ip_network,
         (
             *("0.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4"),
             *("100.100.100.200/32", "168.63.129.16/32"),  # metadata of Alibaba Cloud; Azure's host
-            *("::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "fe80::/10", "fec0::/10", "ff00::/8"),
+            *(
+                "::/96",
+                "::ffff:0:0:0/96",
+                "64:ff9b:1::/48",
+                "2001::/32",
+                "2002::/16",
+                "fe80::/10",
+                "fec0::/10",
+                "ff00::/8",
+            ),
             *("fd00:ec2::/32", "fd20:ce::/32", "fd00:42::/32"),  # metadata of Amazon EC2, Google Cloud and Scaleway
         ),
     )
@@ -88,10 +101,10 @@ class Allowed:
 
     def may_connect(self, base: "Base", address: Address) -> bool:
         """Whether a connection to `base` may be made to `address`, one of those that its name was resolved to."""
-        inner = _unwrapped(address)
-        if inner.is_loopback:
+        if _within(address, _LOOPBACK):
             return self.development
-        if base.scheme == "http" or _within(inner, _NEVER):
+        inner = _unwrapped(address)
+        if base.scheme == "http" or _within(inner, (*_NEVER, *_LOOPBACK)):
             return False
         return _is_public(inner) or (self.servers is not None and _within(inner, self.networks))
 
@@ -145,24 +158,29 @@ def _refusal(base: Base, allowed: Allowed) -> Refusal | None:
     return Refusal.FORBIDDEN if literal is not None and not allowed.may_connect(base, literal) else None
 
 
-def target_of(link: str, base: Base) -> str | None:
+def target_of(link: str, base: Base, page: str | None) -> str | None:
     """The path and query of a link to a page; None when it leads anywhere but below the base.
 
-    Links are absolute or, rarely, relative to the base. What is below is decided by scheme, host, port and path, each
-    in its one plain form: a path with dot segments or an escaped slash is never below anything.
+    What is below is decided by scheme, host, port and path, each in its one plain form: a path with dot segments or an
+    escaped slash is never below anything.
+
+    Args:
+        link: absolute or, rarely, relative to the page it stands on (RFC 3986, section 5.2.2).
+        base: of the server that gave it.
+        page: the path of that page; None where it is not known, then links that are relative to it lead nowhere.
     """
     if not link or len(link) > LONGEST_LINK or "#" in link or "\\" in link:
         return None
-    if _ABSOLUTE.match(link):
+    if _SCHEME.match(link):
         found = _split(link)
         if found is None or (found[0].scheme, found[0].host, found[0].port) != (base.scheme, base.host, base.port):
             return None
-        rest = found[1]
-    elif link.startswith("/"):
-        rest = link
-    else:
-        rest = f"{base.path}{'' if link.startswith('?') else '/'}{link}"
-    return _target(rest, base)
+        return _target(found[1], base)
+    if link.startswith("/"):
+        return _target(link, base)
+    if page is None:
+        return None
+    return _target(f"{page}{link}" if link.startswith("?") else f"{page.rpartition('/')[0]}/{link}", base)
 
 
 def _target(rest: str, base: Base) -> str | None:
@@ -278,7 +296,7 @@ def _is_listed(base: Base, servers: frozenset[Server]) -> bool:
 
 def _is_loopback_name(host: str) -> bool:
     literal = ip_literal(host)
-    return host == "localhost" if literal is None else literal.is_loopback
+    return host == "localhost" if literal is None else _within(literal, _LOOPBACK)
 
 
 def _unwrapped(address: Address) -> Address:

@@ -113,8 +113,12 @@ def _ingredients(concept: Resource, reading: Reading) -> tuple[frozenset[RxCUI],
 
 
 def _said(resource: Resource, element: str) -> frozenset[str]:
-    """The codes of an element, which the versions of FHIR write as a string, a concept, or a list of either."""
+    """The codes of an element, which the versions of FHIR write as a string, a concept, or a list of either.
+
+    A concept without a code speaks by its words.
+    """
     given = resource.get(element)
     listed: list[Json] = given if isinstance(given, list) else [given]
     plain = [one for one in listed if isinstance(one, str)]
-    return frozenset([*plain, *(code for concept in parts(resource, element) for code in codes(concept))])
+    spoken = [said for concept in parts(resource, element) for said in codes(concept) or [words(concept)]]
+    return frozenset(said.casefold() for said in (*plain, *spoken) if said)

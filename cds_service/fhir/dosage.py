@@ -3,12 +3,14 @@
 What is preferred to what, and why, is in docs/explanation/daily-dose.md.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache, reduce
 from itertools import pairwise
 from math import ceil
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
@@ -17,9 +19,10 @@ from cds_service.clinical.codes import Route
 from cds_service.clinical.days import Day
 from cds_service.clinical.model import Step, Why
 from cds_service.clinical.quantity import INFINITE
-from cds_service.drugs.dose import MOST, NO_DOSE, NO_WEIGHT, DoseUnit, Milligrams, milligrams, read_dose_unit
+from cds_service.drugs.dose import MOST, NO_DOSE, NO_WEIGHT, DoseUnit, Milligrams, milligrams, read_dose_unit, rounded
 from cds_service.drugs.products import Product
-from cds_service.drugs.sig import Sig, SigDose, SigLevel, dose_mg, level_mg, read_sig, times_in
+from cds_service.drugs.sig import Hints, Sig, SigDose, SigLevel, dose_mg, hints, level_mg, read_sig, times_in
+from cds_service.drugs.sig_phrases import route_in
 from cds_service.fhir.elements import codes, codings, day, number, part, parts, text, words
 from cds_service.hooks.request import Resource
 
@@ -55,13 +58,15 @@ _TIME_WORDS: Final = {
     **dict.fromkeys(("minute", "minutes"), "min"),
     **dict.fromkeys(("year", "years"), "a"),
 }
-_WORDS: Final = ("text", "patientInstruction")
+_IN_WORDS: Final = ("text", "patientInstruction")
+_WORDS: Final = frozenset(_IN_WORDS)
 _BOUNDS: Final = frozenset({"boundsPeriod", "boundsDuration", "boundsQuantity", "boundsRange", "count", "countMax"})
 LONGEST_SEQUENCE: Final = 20  # characters of a sequence that is no number
 LONGEST_DAYS: Final = 100_000  # of an order; what says more says nonsense
 MOST_TIMES: Final = 1440  # a day
-MOST_DOSAGES: Final = 50  # whose times are compared with each other; more are taken at once
-PLACES: Final = 9  # of milligrams: thirds that are added up become whole again
+MOST_DOSAGES: Final = 100  # of one order; none of more is read
+SHORT_DAYS: Final = 7  # of a course; so short a one is not believed beside words that nobody has read
+LONGEST_ROUTE: Final = 60  # characters of the words for a route
 # HL7 GTSAbbreviation and the Latin that clients write in its place, as how often in how many days.
 TIMES_A_DAY: Final[dict[str, Often]] = {
     code: (Decimal(often), Decimal(days))
@@ -105,6 +110,7 @@ _DETAILS: Final = frozenset({"when", "timeOfDay", "dayOfWeek", "count", "countMa
 # Where one dose stands: R4 and R5 in doseAndRate; STU3 and the DSTU2 MedicationOrder; the DSTU2 MedicationStatement.
 _QUANTITIES: Final = ("doseQuantity", "quantityQuantity", "quantity")
 _RANGES: Final = ("doseRange", "quantityRange")
+_FOR_NEED: Final = frozenset({"asNeededCodeableConcept", "asNeededFor"})
 _UPPER_LIMITS: Final = frozenset({"", "<", "<="})  # comparators with which an amount is the most there is
 # SNOMED CT routes (codes.md 3.4, recalled); feeding tubes count as oral.
 ROUTE_CODES: Final = {
@@ -120,24 +126,32 @@ ROUTE_CODES: Final = {
     "45890007": Route.TRANSDERMAL,
     "16857009": Route.VAGINAL,
 }
-ROUTE_WORDS: Final = {
-    "oral": Route.ORAL,
-    "orally": Route.ORAL,
-    "by mouth": Route.ORAL,
-    "per os": Route.ORAL,
-    "po": Route.ORAL,
-    "oral use": Route.ORAL,
-    "oral route": Route.ORAL,
-    "intravenous": Route.INJECTED,
-    "intravenous use": Route.INJECTED,
-    "intravenous route": Route.INJECTED,
-    "iv": Route.INJECTED,
-    "intramuscular": Route.INJECTED,
-    "subcutaneous": Route.INJECTED,
-    "intrathecal": Route.INTRATHECAL,
-    "intrathecal route": Route.INTRATHECAL,
-    "topical": Route.TOPICAL,
-    "ophthalmic": Route.OPHTHALMIC,
+# HL7 v3 RouteOfAdministration and v2 table 0162 (both CC0, terminology.hl7.org); they contradict each other nowhere.
+HL7_ROUTE_SYSTEMS: Final = frozenset(
+    {
+        *("http://terminology.hl7.org/CodeSystem/v3-RouteOfAdministration", "urn:oid:2.16.840.1.113883.5.112"),
+        *("http://hl7.org/fhir/v3/RouteOfAdministration", "http://hl7.org/fhir/v2/0162"),
+        *("http://terminology.hl7.org/CodeSystem/v2-0162", "urn:oid:2.16.840.1.113883.18.80"),
+    }
+)
+HL7_ROUTES: Final = {
+    code: route
+    for route, names in {
+        Route.ORAL: "PO CHEW DISSOLVE EFT GT GJT NGT OGT OJJ GTT NG",
+        Route.INJECTED: "IV IVC IVCC IVCI IVINJ IVINJBOL IVPUSH IVRPUSH IVSPUSH IVP IM IMD IMZ SC SQ SQINFUS",
+        Route.INTRATHECAL: "IT ITINJ",
+        Route.SUBLINGUAL: "SL",
+        Route.BUCCAL: "B BU BUC",
+        Route.RECTAL: "PR RECTAL RECINSTL ENEMA RETENEMA",
+        Route.TRANSDERMAL: "TD TRNSDERM TRNSDERMD",
+        Route.VAGINAL: "VG VAGINS VAGINSI",
+        Route.OPHTHALMIC: "OP OPTHALTA",
+        Route.OTIC: "OT",
+        Route.NASAL: "NS IN NASAL NASALINSTIL",
+        Route.INHALED: "IH NEB ORINHL",
+        Route.TOPICAL: "TP AP SKIN TOPICAL",
+    }.items()
+    for code in names.split()
 }
 SYSTEMIC: Final = {
     Route.ORAL: True,
@@ -151,6 +165,15 @@ SYSTEMIC: Final = {
 PUMPED: Final = {"1292": Route.INTRATHECAL}  # baclofen; other medicines have pumps into a vein or under the skin
 
 
+_ROUTE_WORDS: Final = re.compile(r"[^\W_]+|[^\s\w]")
+_TAPER: Final = re.compile(r"(?<![^\W_])taper")
+_NO_TAPER: Final = re.compile(
+    r"\b(?:no|not|never|without|don.?t|cannot|doesn.?t|avoid)\s+"
+    r"(?:(?:need|needs|have|having|to|any|a|the|be|require|requires|further|more|longer)\s+){0,3}taper\w*"
+    r"|\btaper\w*\s+(?:is\s+|was\s+)?(?:not\s+(?:needed|necessary|required|indicated)|unnecessary)"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Dosing:
     """What the Dosage elements of one order say together.
@@ -159,6 +182,8 @@ class Dosing:
         daily_mg: the largest daily amount; None when a part of it cannot be computed.
         first: the earliest day of its periods, `last` the latest; None when it has no such end.
         days: how long the whole course lasts, where that is said.
+        route: None when it is not said, or not the same for all.
+        several_routes: its doses go different ways, so that there is no daily amount, nor a route.
         why: NO_WEIGHT when `daily_mg` could be computed if the patient's weight were known.
     """
 
@@ -170,6 +195,7 @@ class Dosing:
     days: int | None
     says_taper: bool
     why: Why | None = None
+    several_routes: bool = False
 
 
 class _Dose(NamedTuple):
@@ -195,7 +221,26 @@ class _Level(NamedTuple):
     step: Step
 
 
+class _Said(NamedTuple):
+    """What the words of one Dosage say.
+
+    Attributes:
+        sig: what was read.
+        unread: there are words, none of which could be read.
+        more: what could not be read may mean another dose than the elements say.
+    """
+
+    sig: Sig | None
+    unread: bool = False
+    more: bool = False
+
+    def often(self) -> bool:
+        """Whether they say, or may say, how often."""
+        return self.unread or (self.sig is not None and any(level.times for level in self.sig.levels))
+
+
 _NO_DOSE: Final = _Dose(NO_DOSE)
+_NO_WORDS: Final = _Said(None)
 
 
 def read_dosing(dosages: Sequence[Resource], product: Product, weight_kg: Decimal | None = None) -> Dosing:
@@ -206,25 +251,32 @@ def read_dosing(dosages: Sequence[Resource], product: Product, weight_kg: Decima
         product: what is dosed.
         weight_kg: of the patient, for doses by weight.
     """
-    sigs = [_sig(dosage, product) for dosage in dosages]
-    if len(dosages) == 1:
-        levels = _read(dosages[0], sigs[0], product, weight_kg)
-    else:
-        alone = [_read(*one, product, weight_kg, alone=False)[0] for one in zip(dosages, sigs, strict=True)]
-        levels = _in_order(dosages, alone)
-    route = _route(dosages)
+    if len(dosages) > MOST_DOSAGES:
+        return Dosing(None, (), None, None, None, None, says_taper=False)
+    read = [_read(dosage, product, weight_kg, alone=len(dosages) == 1) for dosage in dosages]
+    if len(read) == 1:
+        levels, sig = read[0]
+        route = _route(dosages[0]) or _route_of_sig(sig, product)
+        return _together(levels, route=route, several=False, says_taper=_says_taper(dosages[0]))
+    sigs = [sig for _, sig in read]
+    levels = _in_order(dosages, sigs, [one[0] for one, _ in read])
+    said = [_route(dosage) or _route_of_sig(sig, product) for dosage, sig in zip(dosages, sigs, strict=True)]
+    several = len({route or product.route for route in said} - {None}) > 1
+    if several:  # a dose for a vein and one to swallow are no sum, and none of them is the other
+        levels = [_Level(NO_DOSE, replace(level.step, daily_mg=None)) for level in levels]
     return _together(
         levels,
-        route=_route_in_words(sigs, product) if route is None else route,
+        route=None if several else next(filter(None, said), None),
+        several=several,
         says_taper=any(_says_taper(dosage) for dosage in dosages),
     )
 
 
-def _together(levels: Sequence[_Level], *, route: Route | None, says_taper: bool) -> Dosing:
+def _together(levels: Sequence[_Level], *, route: Route | None, several: bool, says_taper: bool) -> Dosing:
     if len(levels) == 1:
         step = levels[0].step
         why = _why(levels) if step.daily_mg is None else None
-        return Dosing(step.daily_mg, (step,), route, step.first, step.last, step.days, says_taper, why)
+        return Dosing(step.daily_mg, (step,), route, step.first, step.last, step.days, says_taper, why, several)
     steps = tuple([level.step for level in levels])
     doses = _all_known([step.daily_mg for step in steps])
     lengths = _all_known([step.days for step in steps])
@@ -237,6 +289,7 @@ def _together(levels: Sequence[_Level], *, route: Route | None, says_taper: bool
         days=sum(lengths) if lengths else None,
         says_taper=says_taper,
         why=None if doses else _why(levels),
+        several_routes=several,
     )
 
 
@@ -254,22 +307,46 @@ def _why(levels: Iterable[_Level]) -> Why | None:
 # Several dosages ------------------------------------------------------------------------------------------------------
 
 
-def _in_order(dosages: Sequence[Resource], levels: list[_Level]) -> list[_Level]:
+def _in_order(dosages: Sequence[Resource], sigs: Sequence[Sig | None], levels: list[_Level]) -> list[_Level]:
     """The levels of an order, one after the other.
 
     Dosages of one number, or of one time, belong together; without numbers and without times of their own all are
     taken at once. Numbers without any time beside different parts of the day number the day's doses.
     """
-    if all("sequence" in dosage for dosage in dosages) and not _of_one_day(dosages, levels):
-        numbers = [_sequence(dosage) for dosage in dosages]
-        groups = [
-            [level for number, level in zip(numbers, levels, strict=True) if number == one]
-            for one in sorted(set(numbers))
-        ]
-        return [_at_once(group) for group in groups]
-    if levels and len(levels) <= MOST_DOSAGES and all(level.step.first or level.step.last for level in levels):
+    if not levels:
+        return []
+    if all("sequence" in dosage for dosage in dosages):
+        if any(level.step.dated for level in levels):
+            return _numbered(zip(dosages, levels, strict=True))
+        if not _of_one_day(dosages, sigs):
+            return _with_extra(dosages, sigs, levels)
+    if all(level.step.first or level.step.last for level in levels):
         return _by_date(levels)
-    return [_at_once(levels)] if levels else []
+    return [_at_once(levels)]
+
+
+def _numbered(dosages: Iterable[tuple[Resource, _Level]]) -> list[_Level]:
+    groups: dict[tuple[Decimal, str], list[_Level]] = {}
+    for dosage, level in dosages:
+        groups.setdefault(_sequence(dosage), []).append(level)
+    return [_at_once(groups[number]) for number in sorted(groups)]
+
+
+def _with_extra(dosages: Sequence[Resource], sigs: Sequence[Sig | None], levels: Sequence[_Level]) -> list[_Level]:
+    """Numbered dosages without any time: those taken when needed may be taken beside each of the others."""
+    extra, regular = [], []
+    for dosage, sig, level in zip(dosages, sigs, levels, strict=True):
+        if _is_as_needed(dosage) or (sig is not None and sig.as_needed):
+            extra.append((dosage, level))
+        else:
+            regular.append((dosage, level))
+    if not regular:
+        return _numbered(extra)
+    return [_at_once([level, *(one for _, one in extra)]) for level in _numbered(regular)]
+
+
+def _is_as_needed(dosage: Resource) -> bool:
+    return dosage.get("asNeededBoolean") is True or dosage.get("asNeeded") is True or not _FOR_NEED.isdisjoint(dosage)
 
 
 def _sequence(dosage: Resource) -> tuple[Decimal, str]:
@@ -278,16 +355,16 @@ def _sequence(dosage: Resource) -> tuple[Decimal, str]:
     return (Decimal("Infinity"), str(dosage["sequence"])[:LONGEST_SEQUENCE]) if value is None else (value, "")
 
 
-def _of_one_day(dosages: Sequence[Resource], levels: Sequence[_Level]) -> bool:
-    """Whether numbered dosages are the doses of one day: none has an end, and no part of the day comes twice."""
-    if any(level.step.dated for level in levels):
-        return False
-    named = [_named_times(part(part(dosage, "timing"), "repeat")) for dosage in dosages]
+def _of_one_day(dosages: Sequence[Resource], sigs: Sequence[Sig | None]) -> bool:
+    """Whether numbered dosages without an end are the doses of one day: no part of the day comes twice."""
+    named = [_named_times(dosage, sig) for dosage, sig in zip(dosages, sigs, strict=True)]
     return all(named) and sum(map(len, named)) == len(frozenset().union(*named))
 
 
-def _named_times(repeat: Resource) -> frozenset[str]:
-    return frozenset(_texts(repeat, "when") + _texts(repeat, "timeOfDay"))
+def _named_times(dosage: Resource, sig: Sig | None) -> frozenset[str]:
+    repeat = part(part(dosage, "timing"), "repeat")
+    named = frozenset(_texts(repeat, "when") + _texts(repeat, "timeOfDay"))
+    return named or (sig.levels[0].moments if sig is not None and len(sig.levels) == 1 else frozenset())
 
 
 def _by_date(levels: Sequence[_Level]) -> list[_Level]:
@@ -295,14 +372,18 @@ def _by_date(levels: Sequence[_Level]) -> list[_Level]:
 
     A day that ends one and begins the next counts as the next one's.
     """
-    spans = sorted({_span(level) for level in levels})
+    found = [_span(level) for level in levels]
+    spans = sorted(set(found))
     if all(one[1] <= other[0] for one, other in pairwise(spans)):
-        return [_at_once([level for level in levels if _span(level) == span]) for span in spans]
+        groups: dict[tuple[date, date], list[_Level]] = {span: [] for span in spans}
+        for span, level in zip(found, levels, strict=True):
+            groups[span].append(level)
+        return [_at_once(group) for group in groups.values()]
     ends = [last + timedelta(days=1) for _, last in spans if last < date.max]
     starts = sorted({first for first, _ in spans} | set(ends))
     stretches = [(start, end - timedelta(days=1)) for start, end in pairwise(starts)] + [(starts[-1], date.max)]
     taken = [
-        ([level for level in levels if _span(level)[0] <= start <= _span(level)[1]], start, end)
+        ([level for (first, last), level in zip(found, levels, strict=True) if first <= start <= last], start, end)
         for start, end in stretches
     ]
     return [_within(_at_once(group), start, end) for group, start, end in taken if group]
@@ -339,34 +420,46 @@ def _at_once(levels: Sequence[_Level]) -> _Level:
 
 
 def _sum(doses: Sequence[Decimal]) -> Decimal:
-    total = sum(doses, NOTHING)
-    exponent = total.as_tuple().exponent
-    return round(total, PLACES) if isinstance(exponent, int) and exponent < -PLACES else total
+    return rounded(sum(doses, NOTHING))
 
 
 # One dosage -----------------------------------------------------------------------------------------------------------
 
 
 def _read(
-    dosage: Resource, sig: Sig | None, product: Product, weight_kg: Decimal | None, *, alone: bool = True
-) -> list[_Level]:
-    """The levels of one Dosage: one, unless it stands alone and its words name several."""
+    dosage: Resource, product: Product, weight_kg: Decimal | None, *, alone: bool
+) -> tuple[list[_Level], Sig | None]:
+    """The levels of one Dosage, and its sig: one level, unless it stands alone and its words name several."""
     timing = part(dosage, "timing")
     repeat = part(timing, "repeat")
     often = _often(timing, repeat)
     dose = _dose(dosage, product, weight_kg)
+    daily = _daily(dose, often, repeat)
+    said = _NO_WORDS if _WORDS.isdisjoint(dosage) else _words(dosage, product, _Known(dose, often, daily))
+    dates = "event" in timing and often is None and not said.often()  # else an event is only when it begins
+    if dates:
+        often = _by_events(timing)
+        daily = _daily(dose, often, repeat)
     ceiling = _ceiling(dosage, product, weight_kg) if "maxDosePerPeriod" in dosage else None
-    daily = _capped(_daily(dose, often, repeat), ceiling)
+    daily = NO_DOSE if said.more else _capped(daily, ceiling)
     times = None if often is None else often[0] if often[1] == 1 else often[0] / often[1]
     first = last = days = None
     if not _BOUNDS.isdisjoint(repeat) or "event" in timing:
-        first, last, days = _bounds(timing, repeat, times)
+        first, last, days = _bounds(timing, repeat, times, dates=dates)
+        if said.unread and (said.more or (days is not None and days <= SHORT_DAYS)):
+            days = None  # what was not read may go on
+            last = None if said.more else last
     level = _Level(daily, Step(daily if isinstance(daily, Decimal) else None, first, last, days, times))
-    if sig is None or not sig.levels or (len(sig.levels) > 1 and not alone):
-        return [level]
-    if isinstance(daily, Decimal) and len(sig.levels) == 1:
-        return [_at_most_in_words(level, sig.levels[0], _capped(level_mg(sig.levels[0], product, weight_kg), ceiling))]
-    return _with_words(level, dose, often, _InWords(sig.levels, product, weight_kg, ceiling))
+    if said.sig is None or not said.sig.levels:
+        return [level], said.sig
+    levels = said.sig.levels
+    if isinstance(daily, Decimal) and len(levels) == 1:
+        in_words = _capped(level_mg(levels[0], product, weight_kg), ceiling)
+        return [_at_most_in_words(level, levels[0], in_words)], said.sig
+    every = _InWords(levels, product, weight_kg, ceiling)
+    if len(levels) > 1 and not alone:
+        return [_most_of_all(level, every)], said.sig
+    return _with_words(level, dose, often, every), said.sig
 
 
 def _at_most_in_words(level: _Level, words: SigLevel, said: Milligrams) -> _Level:
@@ -374,10 +467,16 @@ def _at_most_in_words(level: _Level, words: SigLevel, said: Milligrams) -> _Leve
     daily, step = level
     if not isinstance(said, Decimal) or not isinstance(daily, Decimal):
         return level
-    if said > daily or (words.days is not None and step.days is None):
-        daily = max(daily, said)
-        return _Level(daily, replace(step, daily_mg=daily, days=words.days if step.days is None else step.days))
-    return level
+    if said > daily:
+        daily, step = said, replace(step, daily_mg=said)
+    return _Level(daily, _longer(step, words.days))
+
+
+def _longer(step: Step, days: int | None) -> Step:
+    """A step with a length, where the words say a longer one; without a length, they do not end it."""
+    if days is None or step.days is None or days <= step.days:
+        return step
+    return replace(step, days=days, last=None)
 
 
 class _InWords:
@@ -432,8 +531,15 @@ def _stepwise(level: _Level, said: _InWords) -> list[_Level]:
         return [level]
     if level.daily in said.daily:
         return _in_turn(level.step, said)
+    return [_most_of_all(level, said)]
+
+
+def _most_of_all(level: _Level, said: _InWords) -> _Level:
+    """The largest amount of elements and words; unknown when one of them is."""
+    if not isinstance(level.daily, Decimal) or not said.complete():
+        return level
     most = max([daily for daily in (level.daily, *said.daily) if isinstance(daily, Decimal)])
-    return [_Level(most, replace(level.step, daily_mg=most))]
+    return _Level(most, replace(level.step, daily_mg=most))
 
 
 def _completed(dose: _Dose, often: Often | None, said: _InWords) -> Milligrams | None:
@@ -452,8 +558,9 @@ def _completed(dose: _Dose, often: Often | None, said: _InWords) -> Milligrams |
 def _in_turn(step: Step, said: _InWords) -> list[_Level]:
     """The levels of the words; where there are several, the elements say when the first begins and the last ends."""
     last = len(said.levels) - 1
+    end = _longer(step, sum(_all_known([level.days for level in said.levels]))).last
     steps = [
-        step if last == 0 else Step(None, step.first if n == 0 else None, step.last if n == last else None)
+        step if last == 0 else Step(None, step.first if n == 0 else None, end if n == last else None)
         for n in range(last + 1)
     ]
     return [_worded(one, *worded) for one, worded in zip(steps, zip(said.daily, said.levels, strict=True), strict=True)]
@@ -463,26 +570,57 @@ def _worded(step: Step, daily: Milligrams, level: SigLevel) -> _Level:
     """A level of the words; the elements' own times are more exact."""
     times = None if level.times is None else Decimal(level.times.numerator) / level.times.denominator
     known = daily if isinstance(daily, Decimal) else None
-    days = step.days if step.days is not None else level.days
-    return _Level(daily, replace(step, daily_mg=known, days=days, times_a_day=step.times_a_day or times))
+    if step.days is None and step.times_a_day is None:  # a frequency among the elements goes on
+        step = replace(step, days=level.days)
+    return _Level(daily, replace(_longer(step, level.days), daily_mg=known, times_a_day=step.times_a_day or times))
 
 
 def _fraction(often: Often) -> Fraction:
     return Fraction(often[0]) / Fraction(often[1])
 
 
-def _sig(dosage: Resource, product: Product) -> Sig | None:
-    """What the words of a Dosage say: its text, else its instructions to the patient."""
-    found = None
-    for name in _WORDS:
+class _Known(NamedTuple):
+    """What the elements of a Dosage say, beside which words are read."""
+
+    dose: _Dose
+    often: Often | None
+    daily: Milligrams
+
+    def is_less_than(self, said: Hints, product: Product) -> bool:
+        """Whether words that cannot be read speak of more, or of other amounts."""
+        if said.more or (said.times is not None and self.often is not None and said.times > _fraction(self.often)):
+            return True
+        ours = [self.dose.mg, self.daily]
+        known = [*ours, *(strength.amount for strength in product.strengths if strength is not None)]
+        for amount, unit in said.amounts:
+            mg = milligrams(amount, unit, product)
+            if isinstance(mg, Decimal) and mg not in (known if unit.of == "mg" else ours):
+                return True
+        return False
+
+
+def _words(dosage: Resource, product: Product, known: _Known) -> _Said:
+    """What the words of a Dosage say: its text, else its instructions to the patient.
+
+    Instructions do not take the place of a text that speaks of another dose.
+    """
+    found: Sig | None = None
+    unread = False
+    for name in _IN_WORDS:
         said = dosage.get(name)
-        if said and isinstance(said, str):
-            # Only RxNorm's own name may be passed over in a sig: any other may be the client's words.
-            sig = read_sig(said, product.name if product.rxcui else "")
-            if sig is not None and sig.levels:
-                return sig
+        if not said or not isinstance(said, str):
+            continue
+        # Only RxNorm's own name may be passed over in a sig: any other may be the client's words.
+        sig = read_sig(said, product.name if product.rxcui else "")
+        if sig is None:
+            unread = True
+            if known.is_less_than(hints(said), product):
+                return _Said(None, unread=True, more=True)
+        elif sig.levels:
+            return _Said(sig)
+        else:
             found = found or sig
-    return found
+    return _Said(found, unread)
 
 
 # How much -------------------------------------------------------------------------------------------------------------
@@ -565,7 +703,7 @@ def _unit(code: str, written: str) -> DoseUnit | None:
     other = read_dose_unit(written) if written else None
     if unit is None or other is None:
         return unit or other
-    return unit if unit == other else None
+    return None if unit != other else other if other.swallowed else unit
 
 
 def _rate(given: Resource, product: Product, weight_kg: Decimal | None) -> _Dose | None:
@@ -635,28 +773,39 @@ def _ceiling(dosage: Resource, product: Product, weight_kg: Decimal | None) -> D
 
 
 def _days(duration: Resource) -> Often | None:
-    """A stretch of time as so many of a unit that a day has so many of: (3, 24) for three hours; above zero."""
-    value, unit = number(duration, "value"), text(duration, "code") or text(duration, "unit")
-    per = _IN_DAYS.get(_TIME_WORDS.get(unit.casefold(), unit))
+    """A stretch of time as so many of a unit that a day has so many of: (3, 24) for three hours; above zero.
+
+    None when code and unit contradict each other, as "months" with the code "d".
+    """
+    value, code, written = number(duration, "value"), text(duration, "code"), text(duration, "unit")
+    per = _IN_DAYS.get(_time_unit(code or written))
+    if code and written != code and _IN_DAYS.get(_time_unit(written), per) != per:
+        return None
     if value is None or not 0 < value <= MOST or per is None:
         return None
     return value * per[1], Decimal(per[0])
 
 
+def _time_unit(said: str) -> str:
+    return _TIME_WORDS.get(said.casefold(), said)
+
+
 def times_a_day(timing: Resource) -> Decimal | None:
     """How often a day at the most; None when it is not said in a way we read."""
     often = _often(timing, part(timing, "repeat"))
+    if often is None and "event" in timing:
+        often = _by_events(timing)
     return None if often is None else often[0] / often[1]
 
 
 def _often(timing: Resource, repeat: Resource) -> Often | None:
+    """By the repeat and the code, of both the larger; events are none of it."""
     found = _by_period(repeat)
+    coded = _by_code(part(timing, "code")) if "code" in timing else None
+    if coded is not None:
+        found = coded if found is None else _oftener(coded, found)
     if not _DETAILS.isdisjoint(repeat):
-        found = _by_details(repeat, found)
-    if found is None and "event" in timing:
-        found = _by_events(timing)
-    if found is None and "code" in timing:
-        found = _by_code(part(timing, "code"))
+        found = _by_details(repeat, found, stated=coded is not None or (found is not None and "frequency" in repeat))
     return None if found is None or not 0 < found[0] <= MOST_TIMES * found[1] else found
 
 
@@ -677,9 +826,9 @@ def _by_period(repeat: Resource) -> Often | None:
     return (often * unit[0], period * unit[1]) if 0 < often <= MOST else None
 
 
-def _by_details(repeat: Resource, found: Often | None) -> Often | None:
+def _by_details(repeat: Resource, found: Often | None, *, stated: bool) -> Often | None:
     """With the parts of the day, the clock times, the days of the week and the number of doses that are named."""
-    listed = _listed(repeat, stated=found is not None and "frequency" in repeat)
+    listed = _listed(repeat, stated=stated)
     if found is None:
         found = (Decimal(listed), ONE) if listed else None
     elif listed:
@@ -722,7 +871,8 @@ def _listed(repeat: Resource, *, stated: bool) -> int:
 def _by_events(timing: Resource) -> Often | None:
     """On the day with the most of the dates that are named."""
     days = [found.first for found in _event_days(timing) if found.first == found.last]
-    return (Decimal(max(Counter(days).values())), ONE) if days else None
+    most = max(Counter(days).values(), default=0)
+    return (Decimal(most), ONE) if 0 < most <= MOST_TIMES else None
 
 
 def _event_days(timing: Resource) -> list[Day]:
@@ -733,7 +883,11 @@ def _by_code(code: Resource) -> Often | None:
     """By codes, displays or text; where they differ, the most."""
     said = [value for coding in parts(code, "coding") for value in (text(coding, "code"), text(coding, "display"))]
     found = [often for one in (*said, text(code, "text")) if one and (often := _by_name(one)) is not None]
-    return max(found, key=_fraction, default=None)
+    return reduce(_oftener, found) if found else None
+
+
+def _oftener(one: Often, other: Often) -> Often:
+    return one if one[0] * other[1] >= other[0] * one[1] else other
 
 
 def _by_name(said: str) -> Often | None:
@@ -747,15 +901,18 @@ def _by_name(said: str) -> Often | None:
 # How long -------------------------------------------------------------------------------------------------------------
 
 
-def _bounds(timing: Resource, repeat: Resource, times: Decimal | None) -> tuple[date | None, date | None, int | None]:
-    """The first and the last day, and how many days it lasts."""
+def _bounds(
+    timing: Resource, repeat: Resource, times: Decimal | None, *, dates: bool
+) -> tuple[date | None, date | None, int | None]:
+    """The first and the last day, and how many days it lasts; `dates` when the events are all of its days."""
     first = last = None
     if "boundsPeriod" in repeat:
         period = part(repeat, "boundsPeriod")
         first, last = day(period, "start"), day(period, "end")
     elif "event" in timing:
         events = sorted(_event_days(timing), key=lambda one: one.first)
-        first, last = (events[0], events[-1]) if events else (None, None)
+        first = events[0] if events else None
+        last = events[-1] if events and dates else None
     days = None
     if "boundsDuration" in repeat or "boundsQuantity" in repeat:  # DSTU2 calls a duration a quantity
         days = _duration_days(part(repeat, "boundsDuration") or part(repeat, "boundsQuantity"))
@@ -782,34 +939,38 @@ def _days_of_count(repeat: Resource, times: Decimal | None) -> int | None:
 # Which way ------------------------------------------------------------------------------------------------------------
 
 
-def _route(dosages: Iterable[Resource]) -> Route | None:
-    """The first route that is said in a code or in words."""
-    for dosage in dosages:
-        concept = part(dosage, "route")
-        if not concept:
-            continue
-        for _, code in codings(concept):
-            if code in ROUTE_CODES:
-                return ROUTE_CODES[code]
-        said = words(concept).casefold()
-        if said in ROUTE_WORDS:
-            return ROUTE_WORDS[said]
-    return None
+def _route(dosage: Resource) -> Route | None:
+    """The route that is said in codes, else in words; None when codes contradict each other."""
+    concept = part(dosage, "route")
+    if not concept:
+        return None
+    coded = codings(concept)
+    found = {_route_by_code(system, code) for system, code in coded} - {None}
+    if found:
+        return found.pop() if len(found) == 1 else None
+    said = [text(concept, "text"), *(text(coding, "display") for coding in parts(concept, "coding")), *codes(concept)]
+    return next(filter(None, (_route_by_words(one) for one in said if one and len(one) <= LONGEST_ROUTE)), None)
 
 
-def _route_in_words(sigs: Iterable[Sig | None], product: Product) -> Route | None:
-    """The first route that a sig names which was read wholly."""
-    for sig in sigs:
-        if sig is not None and sig.route is not None:
-            return sig.route
-        if sig is not None and sig.pumped and len(product.ingredient_list) == 1:
-            return PUMPED.get(product.ingredient_list[0])
-    return None
+def _route_by_code(system: str, code: str) -> Route | None:
+    return HL7_ROUTES.get(code) if system in HL7_ROUTE_SYSTEMS else ROUTE_CODES.get(code)
+
+
+@lru_cache(maxsize=1024)
+def _route_by_words(said: str) -> Route | None:
+    return route_in(_ROUTE_WORDS.findall(said.casefold()))
+
+
+def _route_of_sig(sig: Sig | None, product: Product) -> Route | None:
+    """The route that a sig names which was read wholly."""
+    if sig is None or sig.route is not None or not sig.pumped or len(product.ingredient_list) != 1:
+        return None if sig is None else sig.route
+    return PUMPED.get(product.ingredient_list[0])
 
 
 def _says_taper(dosage: Resource) -> bool:
-    for name in _WORDS:
+    for name in _IN_WORDS:
         said = dosage.get(name)
         if said and isinstance(said, str) and "taper" in said.casefold():
-            return any(word.startswith("taper") for word in said.casefold().split())
+            return _TAPER.search(_NO_TAPER.sub(" ", said.casefold())) is not None
     return False

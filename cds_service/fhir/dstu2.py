@@ -66,7 +66,10 @@ def _lab_status(resource: Resource) -> Said:
 
 def _allergy_status(resource: Resource) -> Said:
     known = _ALLERGY_STATUS.get(text(resource, "status"))
-    return {} if known is None else {"clinicalStatus": known[0], "verificationStatus": known[1]}
+    if known is None:
+        return {}
+    said = {"clinicalStatus": known[0], "verificationStatus": known[1]}
+    return {name: value for name, value in said.items() if name not in resource}
 
 
 ELEMENTS: Final[Elements] = {

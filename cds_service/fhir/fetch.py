@@ -12,7 +12,7 @@ from enum import Enum, auto
 from functools import cached_property, partial
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Condition, Lock, Thread
+from threading import Condition, Lock, Semaphore, Thread
 from time import monotonic
 from typing import Final
 
@@ -20,7 +20,7 @@ from cds_service.clinical.model import Why
 from cds_service.fhir.addresses import Allowed, Base, Refusal, base_of, target_of
 from cds_service.fhir.answers import count_of, is_page, is_the, next_link, one_bundle, read_body, version_of
 from cds_service.fhir.connections import Allowance, Connections, Resolve, Stopped, Watch, ending, resolve, tls
-from cds_service.fhir.searches import PATIENT, kind_and_id, read, search
+from cds_service.fhir.searches import PATIENT, kind_and_id, listed_under, read, search
 from cds_service.fhir.versions import Version
 from cds_service.fhir.wanted import Fetched, Outcome, Wanted
 from cds_service.hooks.request import HookRequest, Json, Resource
@@ -44,7 +44,10 @@ class Limits:
 
     Attributes:
         call_ms: the deadline of a call, for everything it fetches together; 0 fetches nothing.
-        at_once: how many things the process asks for at the same time; what is beyond fails at once.
+        calls: how many calls of the process may wait for FHIR servers at the same time; a call beyond gets nothing, at
+            once. Below the number of threads that answer calls, so that some are left for calls that need nothing.
+        at_once: how many things the process asks for at the same time; what is beyond fails at once. A call asks for up
+            to eight lists and the server's version, and what it asked for ends a moment after the call.
         pages: of one list.
         entries: of one list.
         answer_bytes: of one answer.
@@ -52,7 +55,8 @@ class Limits:
     """
 
     call_ms: int = 400
-    at_once: int = 128
+    calls: int = 12
+    at_once: int = 256
     pages: int = 5
     entries: int = 1000
     answer_bytes: int = 4 * MEGABYTE
@@ -163,6 +167,7 @@ class FhirServers:
         self._allowed = allowed
         self._limits = limits or Limits()
         self._connections = Connections(allowed, tls(ca), resolve)
+        self._calls = Semaphore(self._limits.calls)
         self._workers = _Workers(self._limits.at_once)
         self._versions = _Versions()
 
@@ -189,9 +194,14 @@ class FhirServers:
 
     def fetch(self, wanted: Wanted, terms: _Terms) -> Fetched:
         """What could be had before the deadline, and why the rest could not."""
-        call = _Call(terms)
-        self._begin(call, wanted)
-        things = call.wait()
+        if not self._calls.acquire(blocking=False):
+            return _nothing_of(wanted, Outcome.BUSY)
+        try:
+            call = _Call(terms)
+            self._begin(call, wanted)
+            things = call.wait()
+        finally:
+            self._calls.release()
         return self._collected(things, call.version if wanted.version is None else None)
 
     def _begin(self, call: _Call, wanted: Wanted) -> None:
@@ -260,7 +270,7 @@ class FhirServers:
             entries += count_of(answer)
             if len(thing.pages) >= self._limits.pages or entries >= self._limits.entries:
                 return Outcome.LIMIT
-            target = target_of(following, call.base)
+            target = target_of(following, call.base, target.partition("?")[0])
         return Outcome.REFUSED_LINK
 
     def _get(self, call: _Call, target: str) -> Resource:
@@ -320,11 +330,16 @@ class Fetching:
             case None:
                 return Fetched()
             case Outcome() as refusal:
-                names = (*wanted.keys, *wanted.references)
-                count = len(names) + len(wanted.pages)
-                return Fetched(failed=dict.fromkeys(names, Why.NOT_FETCHED), outcomes={refusal: count})
+                return _nothing_of(wanted, refusal)
             case terms:
                 return self._servers.fetch(wanted, terms)
+
+
+def _nothing_of(wanted: Wanted, outcome: Outcome) -> Fetched:
+    """All of it failed, for one reason."""
+    names = (*wanted.keys, *wanted.references)
+    count = len(names) + len(wanted.pages)
+    return Fetched(failed=dict.fromkeys(names, Why.NOT_FETCHED), outcomes={outcome: count})
 
 
 def _others(terms: _Terms, wanted: Wanted) -> Iterable[_Thing]:
@@ -332,7 +347,9 @@ def _others(terms: _Terms, wanted: Wanted) -> Iterable[_Thing]:
     if PATIENT in wanted.keys:
         yield _one(PATIENT, _Into.VALUES, ("Patient", terms.patient_id), terms.base)
     for key in sorted(wanted.pages):
-        yield _Thing(key, _Into.PAGES, target_of(wanted.pages[key], terms.base))
+        kind = listed_under(key, wanted.version)
+        page = kind and f"{terms.base.path}/{kind}"  # where the client found the list, as far as discovery tells
+        yield _Thing(key, _Into.PAGES, target_of(wanted.pages[key], terms.base, page))
     for reference in sorted(wanted.references):
         yield _one(reference, _Into.RESOURCES, kind_and_id(reference), terms.base)
 

@@ -16,7 +16,7 @@ from cds_service.fhir.wanted import Fetched, Wanted
 from cds_service.hooks.request import HookRequest, Json, Resource
 
 POINTED_AT: Final = "(pointed at)"  # the prefetch key of what was fetched by reference; no client's key looks like it
-MOST_REFERENCES: Final = 20  # fetched one by one; a list with more of them stays with its gaps
+MOST_REFERENCES: Final = 20  # for one call, fetched one by one; what is beyond stays a gap
 _LISTS_OF_MEDICINES: Final = ("medications", "statements")
 _MEDICINES: Final = frozenset({"MedicationRequest", "MedicationStatement"})
 
@@ -58,10 +58,12 @@ def _version(request: HookRequest) -> Version | None:
 
 def _unresolved(resources: Iterable[Resource], reading: Reading) -> frozenset[str]:
     found: set[str] = set()
+    tried = sum("/" in name for name in reading.failed)
+    tried += len(_entries(reading.request.prefetch.get(POINTED_AT))) if reading.request.prefetch else 0
     for resource in resources:
         kind = kind_of(resource)
         pointer = unresolved(in_r4(resource, kind), reading) if kind in _MEDICINES else None
-        if pointer is not None and pointer not in reading.failed and len(found) < MOST_REFERENCES:
+        if pointer is not None and pointer not in reading.failed and tried + len(found) < MOST_REFERENCES:
             found.add(pointer)
     return frozenset(found)
 
@@ -95,16 +97,17 @@ def with_fetched(reading: Reading, fetched: Fetched) -> Reading:
         request=replace(reading.request, prefetch=prefetch),
         failed={**reading.failed, **fetched.failed},
         outcomes=Counter(reading.outcomes) + Counter(fetched.outcomes),
+        version=fetched.version or reading.version,
     )
 
 
 def _joined(first: Json, more: Resource) -> Json:
     """One Bundle of two: the entries of both, whatever they are, and the links of the later one."""
     bundle = first if isinstance(first, dict) else {}
-    entries = [entry for one in (bundle, more) for entry in _entries(one)]
+    entries = [entry for one in (bundle, dict(more)) for entry in _entries(one)]
     return {**bundle, "entry": entries, "link": more.get("link", [])}
 
 
-def _entries(bundle: Resource) -> list[Json]:
-    entries = bundle.get("entry")
+def _entries(bundle: Json) -> list[Json]:
+    entries = bundle.get("entry") if isinstance(bundle, dict) else None
     return entries if isinstance(entries, list) else []

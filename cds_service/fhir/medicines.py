@@ -9,7 +9,7 @@ from cds_service.clinical.codes import Ref, RxCUI
 from cds_service.clinical.model import Gap, Why
 from cds_service.drugs.products import Product, Strength, reconciled
 from cds_service.fhir.context import Reading
-from cds_service.fhir.elements import EMPTY, codings, number, part, parts, reference, text, words
+from cds_service.fhir.elements import EMPTY, codings, number, part, parts, relative, text, words
 from cds_service.hooks.request import Json, Resource
 
 _T = TypeVar("_T")
@@ -34,48 +34,57 @@ def read_medicine(resource: Resource, ref: Ref, reading: Reading) -> Product | G
         None when the resource names no medicine at all, as the first draft of some clients does.
     """
     concept = part(resource, "medicationCodeableConcept")
-    if concept:
-        found = _of_concept(concept, ref, reading)
-        return found or (Gap(ref, Why.UNKNOWN_MEDICINE) if _says_something(concept) else None)
     pointer = part(resource, "medicationReference")
+    if concept:
+        named = _of_concept(concept, ref, reading)
+        if named is None and _says_something(concept):
+            named = Gap(ref, Why.UNKNOWN_MEDICINE)
+        if named is not None or not pointer:
+            return named
     if not pointer:
         # Something stands there that is no concept and no reference: a medicine that nobody can read.
         unread = any(value not in NOTHING for name, value in resource.items() if name.startswith("medication"))
         return Gap(ref, Why.UNKNOWN_MEDICINE) if unread else None
-    said = text(pointer, "reference")
-    medication = reading.resolve(said, resource)
-    within = resource if said.startswith("#") else EMPTY  # what contains the Medication, and perhaps its neighbours
+    address = text(pointer, "reference")
+    medication = reading.resolve(address, resource)
+    within = resource if address.startswith("#") else EMPTY  # what contains the Medication, and perhaps its neighbours
     found = None if medication is None else _of_medication(medication, within, ref, reading)
     if found is not None:
         return found
     display = text(pointer, "display").strip()
     label = display or words(part(medication or EMPTY, "code"))
-    return _by_text([display], reading) or Gap(ref, Why.UNKNOWN_MEDICINE, label)
+    lost = medication is None and relative(address) in reading.failed
+    return _by_text([display], reading) or Gap(ref, Why.POINTS_NOWHERE if lost else Why.UNKNOWN_MEDICINE, label)
 
 
 def unresolved(resource: Resource, reading: Reading) -> str | None:
     """The reference, as "Medication/7", of an order whose medicine nobody can tell without following it.
 
     None for an order that names its medicine, whose reference is in the request, or leads where nothing can be fetched
-    (contained, "urn:uuid:..."), or has a display that names a medicine.
+    (contained, "urn:uuid:...", another server than the client's own), or has a display that names a medicine.
     """
-    pointer = reference(resource, "medicationReference")
-    if not pointer or pointer.startswith(("#", "urn:")) or "/" not in pointer:
+    pointer = part(resource, "medicationReference")
+    address = text(pointer, "reference")
+    name = relative(address)
+    if not name.startswith("Medication/") or ("://" in address and not reading.is_at_home(address)):
         return None
-    if part(resource, "medicationCodeableConcept") or reading.resolve(pointer, resource) is not None:
+    if _says_something(part(resource, "medicationCodeableConcept")) or reading.resolve(address, resource) is not None:
         return None
-    said = text(part(resource, "medicationReference"), "display")
-    return None if _by_text([said], reading) is not None else pointer
+    return None if _by_text([text(pointer, "display")], reading) is not None else name
 
 
 # Concepts -------------------------------------------------------------------------------------------------------------
 
 
 def _says_something(concept: Resource) -> bool:
-    """Whether it holds more than empty members: a code, or words, in whatever shape."""
-    coding = concept.get("coding")
-    codings_said = any(coding) if isinstance(coding, list) else bool(coding)
-    return codings_said or bool(text(concept, "text").strip())
+    """Whether it holds more than empty members: something is meant then, in whatever shape."""
+    return any(not _is_empty(value) for value in concept.values())
+
+
+def _is_empty(value: Json) -> bool:
+    if isinstance(value, list):
+        return all(one in NOTHING for one in value)
+    return not value.strip() if isinstance(value, str) else value in NOTHING
 
 
 def _of_concept(concept: Resource, ref: Ref, reading: Reading) -> Product | Gap | None:
@@ -86,7 +95,11 @@ def _of_concept(concept: Resource, ref: Ref, reading: Reading) -> Product | Gap 
     texts = _texts(concept)
     if not texts and not codings(concept):
         return None
-    return _by_text(texts, reading) or Gap(ref, Why.UNKNOWN_MEDICINE, words(concept))
+    named = [product for said in texts if (product := reading.vocabulary.from_text(said)) is not None]
+    if any(product.ingredients.isdisjoint(named[0].ingredients) for product in named[1:]):
+        together = frozenset(ingredient for product in named for ingredient in product.ingredients)
+        return Gap(ref, Why.CODES_DISAGREE, words(concept), together)
+    return named[0] if named else Gap(ref, Why.UNKNOWN_MEDICINE, words(concept))
 
 
 def _by_code(concept: Resource, ref: Ref, reading: Reading) -> Product | Gap | None:

@@ -16,8 +16,9 @@ from cds_service.hooks.request import Json, Resource
 
 # Of Observation and DiagnosticReport in all versions; a result that does not say how far it is counts.
 NO_RESULT: Final = frozenset(
-    {"registered", "specimen-in-process", "cancelled", "cannot-be-obtained", "entered-in-error", "unknown"}
+    {"registered", "specimen-in-process", "cancelled", "cannot-be-obtained", "entered-in-error"}
 )
+EFFECTIVE: Final = ("effectiveDateTime", "effectiveInstant", "effectivePeriod", "effectiveTiming")
 COUNTS: Final = frozenset({"final", "amended", "corrected", "appended", "modified", "preliminary", "partial", ""})
 PRELIMINARY: Final = frozenset({"preliminary", "partial"})
 # HL7 v3 ObservationInterpretation and v2 table 0078: high, critically high, significantly high, off the scale,
@@ -87,12 +88,18 @@ def says_why_absent(item: Resource) -> bool:
 
 
 def taken_on(resource: Resource) -> Day | None:
-    """The day of the sample; a result that only says when it was issued was taken no later."""
+    """The day of the sample; a result that only says when it was issued was taken no later.
+
+    None when the day of the sample is there but cannot be read: the day of issue may be much later.
+    """
     taken = day(resource, "effectiveDateTime") or day(resource, "effectiveInstant")
     if taken is not None:
         return taken
     period = part(resource, "effectivePeriod")
-    return day(period, "end") or day(period, "start") or day(resource, "issued")
+    taken = day(period, "end") or day(period, "start")
+    if taken is not None or any(resource.get(name) for name in EFFECTIVE):
+        return taken
+    return day(resource, "issued")
 
 
 def _unread(ref: Ref, why: Why, test: LabTest) -> Gap:

@@ -3,12 +3,13 @@
 Each returns what it read, a Gap when it could not, or None when the resource says nothing that counts.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Final, TypeGuard
+from typing import Final
 
-from cds_service.clinical.codes import LOINC, LoincCode, ProblemName, Ref, RxCUI, TestName
+from cds_service.clinical.codes import LOINC, LoincCode, ProblemName, Ref, Route, RxCUI, TestName
 from cds_service.clinical.days import Day
 from cds_service.clinical.model import Gap, LabOrder, Medication, Patient, Problem, State, Why
 from cds_service.drugs.products import Product
@@ -26,36 +27,44 @@ from cds_service.fhir.elements import (
     words,
 )
 from cds_service.fhir.medicines import read_medicine
+from cds_service.fhir.translation import in_r4
 from cds_service.fhir.weights import latest_weight_kg
 from cds_service.hooks.request import Resource
 
-STOPS: Final = frozenset({"stopped", "cancelled", "completed", "ended"})
+STOPS: Final = frozenset({"stopped", "cancelled", "completed", "ended", "revoked", "discontinued"})
+ORDERS: Final = frozenset({"", "draft", "active", "on-hold", "unknown"})
 NEVER_TAKEN: Final = frozenset({"entered-in-error", "cancelled", "draft", "not-taken"})
 # What nobody can tell counts as taken. R5 says `recorded` where it says nothing.
 TAKEN_BY_STATUS: Final = frozenset({"active", "on-hold", "intended", "unknown", "recorded"})
 # "No known medications", in SNOMED CT and in HL7's IPS code system absent-unknown-uv-ips.
 NO_MEDICINES: Final = frozenset({"787481004", "no-known-medications"})
-NO_ORDER: Final = frozenset({"option", "proposal", "plan"})
+NO_ORDER: Final = frozenset({"option", "proposal"})  # a plan counts: some clients keep what patients report as one
 FINISHED: Final = frozenset({"stopped", "completed", "ended"})
 LAPSE_DAYS: Final = 30  # how long an order whose end passed still counts, one level lower (decision 9)
 PROBLEMS_THAT_COUNT: Final = frozenset({"active", "recurrence", "relapse", "unknown", ""})
 PROBLEMS_OF_THE_PAST: Final = frozenset({"inactive", "remission", "resolved"})
 NOT_REAL: Final = frozenset({"refuted", "entered-in-error"})
 PROVISIONAL: Final = frozenset({"provisional", "differential", "unconfirmed"})
-PENDING: Final = frozenset({"active", "draft", "on-hold"})
+VERIFIED: Final = PROVISIONAL | {"confirmed", "unknown", ""}
+# "History of hepatitis": over, or another's; ICD-10 has chapter Z for it.
+_OF_THE_PAST: Final = re.compile(r"\W*(?:(?:personal|family|past|medical)\s+)*(?:history|hx)\b|\W*h/o\b", re.IGNORECASE)
+_PAST_IN_ICD: Final = re.compile(r"Z8[0-7]", re.IGNORECASE)
+PENDING: Final = frozenset({"active", "on-hold"})
+NO_LAB_ORDER: Final = NO_ORDER | {"plan"}
 
 
 def read_draft(resource: Resource, ref: Ref, reading: Reading, *, selected: bool) -> Medication | Gap | None:
     """A MedicationRequest among the drafts: an order, or the stop of one."""
-    if text(resource, "status") == "entered-in-error" or text(resource, "intent") == "option":
+    status = text(resource, "status").strip().casefold()
+    if status == "entered-in-error" or text(resource, "intent") == "option":
         return None
-    if not isinstance(resource.get("status") or "", str):  # an order, or the stop of one? Nobody can tell
-        found = read_medicine(resource, ref, reading)
-        return Gap(ref, Why.NO_STATUS, found.name, found.ingredients) if isinstance(found, Product) else found
     product = read_medicine(resource, ref, reading)
     if product is None or isinstance(product, Gap):
         return product
-    stops = text(resource, "status") in STOPS or resource.get("doNotPerform") is True
+    stops = status in STOPS or resource.get("doNotPerform") is True
+    readable = isinstance(resource.get("status"), str | None) and isinstance(resource.get("doNotPerform"), bool | None)
+    if not stops and not (readable and status in ORDERS):  # an order, or the stop of one? Nobody can tell
+        return Gap(ref, Why.NO_STATUS, product.name, product.ingredients)
     state = State.STOPPING if stops else State.ORDERED
     prior = reference(resource, "priorPrescription")
     continues = {ref, Ref(prior)} if prior else {ref}
@@ -94,7 +103,8 @@ def _of_record(
     if not finished and status not in TAKEN_BY_STATUS:
         return Gap(ref, Why.NO_STATUS, product.name, product.ingredients)
     state = State.ENDED if finished else State.PAUSED if status == "on-hold" else State.RUNNING
-    return _medication(resource, ref, reading, product, state, frozenset(), selected=False)
+    prior = reference(resource, "priorPrescription")
+    return _medication(resource, ref, reading, product, state, frozenset({Ref(prior)} - {""}), selected=False)
 
 
 def _medication(  # noqa: PLR0913, PLR0917 (one medicine is one row of facts)
@@ -108,7 +118,7 @@ def _medication(  # noqa: PLR0913, PLR0917 (one medicine is one row of facts)
     selected: bool,
 ) -> Medication:
     dosages = parts(resource, "dosageInstruction") or parts(resource, "dosage")
-    dosing = read_dosing(dosages, product)
+    dosing = read_dosing(dosages if reading.may_read(len(dosages)) else (), product)
     if dosing.why is Why.NO_WEIGHT:
         weight_kg = latest_weight_kg(reading.observations(), reading.today)
         dosing = dosing if weight_kg is None else read_dosing(dosages, product, weight_kg)
@@ -117,15 +127,14 @@ def _medication(  # noqa: PLR0913, PLR0917 (one medicine is one row of facts)
     started = Day.on(dosing.first) if dosing.first else day(effective, "start") or day(resource, "effectiveDateTime")
     started = started or written
     ended = day(effective, "end") or _end(resource, started, dosing.days, dosing.last)
-    route = dosing.route or product.route
-    stated = SYSTEMIC.get(dosing.route) if dosing.route else None
+    route, systemic = (None, None) if dosing.several_routes else _exposure(dosing.route, product)
     return Medication(
         ref=ref,
         name=product.name,
         ingredients=product.ingredients,
         state=_today(state, started, ended, reading),
         route=route,
-        systemic=product.systemic if stated is None else stated,
+        systemic=systemic,
         started=started,
         written=written or started,
         ended=ended,
@@ -139,6 +148,20 @@ def _medication(  # noqa: PLR0913, PLR0917 (one medicine is one row of facts)
         product=product.rxcui,
         undosed=dosing.why,
     )
+
+
+def _exposure(said: Route | None, product: Product) -> tuple[Route | None, bool | None]:
+    """The route, and whether the whole body is exposed; neither when what is said cannot be of this product.
+
+    A capsule "intravenously" is a mistake in one of the two, and nobody knows in which. RxNorm calls what goes into
+    the spinal fluid an injection.
+    """
+    if said is None:
+        return product.route, product.systemic
+    stated = SYSTEMIC.get(said)
+    if product.route in {None, said} or (product.route is Route.INJECTED and said is Route.INTRATHECAL):
+        return said, product.systemic if stated is None else stated
+    return None, None
 
 
 def _end(resource: Resource, started: Day | None, days: int | None, last: date | None) -> Day | None:
@@ -199,13 +222,16 @@ def _reasons(resource: Resource, reading: Reading) -> frozenset[ProblemName]:
     for pointer in parts(resource, "reasonReference"):
         names |= reading.problems.affirmed_in(text(pointer, "display"))
         target = reading.resolve(text(pointer, "reference"), resource)
-        problem = read_problem(target, Ref(""), reading) if _is_condition(target) else None
+        problem = _reason(target, resource, reading)
         names |= problem.names if isinstance(problem, Problem) else frozenset()
     return frozenset(names)
 
 
-def _is_condition(target: Resource | None) -> TypeGuard[Resource]:
-    return target is not None and text(target, "resourceType") == "Condition"
+def _reason(target: Resource | None, order: Resource, reading: Reading) -> Problem | Gap | None:
+    """The diagnosis that an order points at; one of another patient is no reason for it."""
+    if target is None or text(target, "resourceType") != "Condition" or reading.is_of_another(target, order):
+        return None
+    return read_problem(in_r4(target, "Condition"), Ref(""), reading)
 
 
 def read_problem(resource: Resource, ref: Ref, reading: Reading) -> Problem | Gap | None:
@@ -214,7 +240,7 @@ def read_problem(resource: Resource, ref: Ref, reading: Reading) -> Problem | Ga
     found = [reading.problems.names(system, code) for system, code in codings(concept)]
     names = frozenset().union(*filter(None, found))
     readable = any(each is not None for each in found)
-    if readable and not names and not reading.problems.named_in(words(concept)):
+    if readable and not names and (_is_history(concept) or not reading.problems.named_in(words(concept))):
         return None
     verified = _codes(resource, "verificationStatus")
     clinical = _codes(resource, "clinicalStatus")
@@ -226,10 +252,15 @@ def read_problem(resource: Resource, ref: Ref, reading: Reading) -> Problem | Ga
             mentioned = reading.problems.named_in(words(concept))
             return Gap(ref, Why.UNCODED, words(concept), frozenset(map(str, mentioned)) or None)
         names = frozenset({named})
-    if PROBLEMS_THAT_COUNT.isdisjoint(clinical):
+    if PROBLEMS_THAT_COUNT.isdisjoint(clinical) or VERIFIED.isdisjoint(verified):
         return Gap(ref, Why.NO_STATUS, words(concept), frozenset(map(str, names)))
     recorded = day(resource, "recordedDate") or day(resource, "onsetDateTime")
     return Problem(ref, names, words(concept), recorded, provisional=not PROVISIONAL.isdisjoint(verified))
+
+
+def _is_history(concept: Resource) -> bool:
+    icd = any("icd" in system and _PAST_IN_ICD.match(code) for system, code in codings(concept))
+    return icd or bool(_OF_THE_PAST.match(words(concept)))
 
 
 def _abated(resource: Resource, reading: Reading) -> bool:
@@ -242,13 +273,19 @@ def _abated(resource: Resource, reading: Reading) -> bool:
 
 
 def _codes(resource: Resource, name: str) -> list[str]:
-    """The codes of a status, which some clients write as a plain string."""
-    return codes(part(resource, name)) or [text(resource, name)]
+    """The codes of a status, which some clients write as a plain string, or in words alone."""
+    concept = part(resource, name)
+    return [said.casefold() for said in codes(concept) or [words(concept) or text(resource, name)]]
 
 
-def read_lab_order(resource: Resource, ref: Ref, panels: Mapping[LoincCode, frozenset[TestName]]) -> LabOrder | None:
-    """A ServiceRequest for tests that rules name, not yet done."""
-    if text(resource, "status") not in PENDING or resource.get("doNotPerform") is True:
+def read_lab_order(
+    resource: Resource, ref: Ref, panels: Mapping[LoincCode, frozenset[TestName]], *, drafted: bool = False
+) -> LabOrder | None:
+    """A ServiceRequest for tests that rules name, not yet done; a draft is one only beside the other drafts."""
+    waiting = PENDING | {"draft"} if drafted else PENDING
+    if text(resource, "status") not in waiting or resource.get("doNotPerform") is True:
+        return None
+    if text(resource, "intent") in NO_LAB_ORDER:
         return None
     codes = [code for system, code in codings(part(resource, "code")) if system == LOINC]
     tests = frozenset(test for code in codes for test in panels.get(LoincCode(code), ()))

@@ -10,7 +10,7 @@ from cds_service.drugs.vocabulary import Vocabulary
 from cds_service.fhir import r4
 from cds_service.fhir.context import Reading
 from cds_service.fhir.elements import ref_of, relative, text
-from cds_service.fhir.record import OTHER_MEDICINES, Record, of_other_kind
+from cds_service.fhir.record import COMPANIONS, DRAFTS, OTHER_MEDICINES, Record, of_other_kind
 from cds_service.fhir.translation import in_r4, kind_of
 from cds_service.hooks.request import HookRequest, Resource
 
@@ -48,7 +48,7 @@ def read_drafts(reading: Reading) -> Drafts:
         kind = kind_of(resource)
         if kind == "ServiceRequest":
             labs.append(resource)
-        elif kind == "MedicationRequest" or kind in OTHER_MEDICINES or not kind:
+        elif kind == "MedicationRequest" or kind in OTHER_MEDICINES or not kind or _names_a_medicine(resource):
             ref = ref_of(resource, "draft", position)
             selected = _selected(resource, ref, request)
             found = _draft(resource, ref, reading, selected=selected)
@@ -60,12 +60,17 @@ def read_drafts(reading: Reading) -> Drafts:
     return Drafts(Listing(tuple(items), tuple(asked)), tuple(beside), tuple(labs))
 
 
+def _names_a_medicine(resource: Resource) -> bool:
+    """Whether something of an unknown kind is an order for a medicine all the same."""
+    return kind_of(resource) not in COMPANIONS and any(name.startswith("medication") for name in resource)
+
+
 def _selected(resource: Resource, ref: Ref, request: HookRequest) -> bool:
     if request.selections is None:
         return True
     names = {ref, text(resource, "id")} - {""}
     chosen = {relative(one) for one in request.selections}
-    if not kind_of(resource):  # its id is all that names it
+    if kind_of(resource) != "MedicationRequest":  # its id is all that surely names it
         chosen |= {one.rpartition("/")[2] for one in chosen}
     return not names.isdisjoint(chosen)
 
@@ -107,7 +112,7 @@ def read_situation(reading: Reading, drafts: Drafts, interests: Interests) -> Si
     for key in sorted(interests.keys - prefetch.keys()):
         record.gap(key, Gap(key, reading.failed.get(key, Why.NOT_SUPPLIED)))
     for position, resource in enumerate(drafts.lab_resources, 1):
-        record.add_resource("orders", resource, "draft test", position)
+        record.add_resource(DRAFTS, resource, "draft test", position)
     for gap in drafts.context_gaps:
         record.gap("medications", gap)
     record.read()

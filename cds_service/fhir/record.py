@@ -18,6 +18,7 @@ from cds_service.clinical.model import (
     Patient,
     Problem,
     Result,
+    State,
     Why,
 )
 from cds_service.drugs.products import Product
@@ -41,12 +42,20 @@ OTHER_MEDICINES: Final = frozenset(
 # What servers send along unasked, and what clients put into one list with the rest: it is nothing that rules ask about.
 COMPANIONS: Final = frozenset(
     {
-        *("OperationOutcome", "Provenance", "AuditEvent", "Basic", "Binary", "Bundle", "List", "Parameters", "Task"),
+        *("OperationOutcome", "Provenance", "AuditEvent", "Basic", "Binary", "List", "Task"),
         *("Medication", "Substance", "Device", "Specimen", "Immunization", "Procedure", "ImagingStudy", "Media"),
         *("Practitioner", "PractitionerRole", "Organization", "Location", "CareTeam", "RelatedPerson", "Group"),
         *("Encounter", "EpisodeOfCare", "Appointment", "Coverage", "Account", "Communication", "Flag", "Consent"),
         *("CarePlan", "Goal", "DocumentReference", "Composition", "FamilyMemberHistory", "ClinicalImpression"),
         *("Questionnaire", "QuestionnaireResponse", "RiskAssessment", "DetectedIssue", "Person", "NutritionOrder"),
+    }
+)
+DRAFTS: Final = "draft orders"  # where drafts stand beside the prefetch keys
+# What an OperationOutcome says when a list is not all there is; HL7 IssueType.
+MISSING: Final = frozenset(
+    {
+        *("incomplete", "suppressed", "forbidden", "security", "throttled", "timeout", "too-costly", "too-long"),
+        *("transient", "exception", "no-store", "lock-error", "login", "expired", "unknown"),
     }
 )
 NEWEST_FIRST: Final = {
@@ -90,6 +99,7 @@ class Waiting(NamedTuple):
     kind: str
     key: str
     resource: Resource
+    address: str
 
 
 class Record:
@@ -135,7 +145,8 @@ class Record:
         else:
             self.gap(key, Gap(key, Why.FAILED))
 
-    def _add_bundle(self, key: str, bundle: Resource) -> None:
+    def _add_bundle(self, key: str, bundle: Resource, *, inside: bool = False) -> None:
+        """A list; or the lists inside one, which is how a batch of searches is answered."""
         for position, entry in enumerate(_entries(bundle), 1):
             resource = entry.get("resource") if isinstance(entry, dict) else None
             if not isinstance(entry, dict) or not isinstance(resource, dict):
@@ -143,41 +154,51 @@ class Record:
                 continue
             kind = kind_of(resource)
             if kind in READERS:
-                self._wait(key, resource, kind, ref_of(resource, key, position))
+                self._wait(key, resource, kind, ref_of(resource, key, position), text(entry, "fullUrl"))
+            elif kind == "Bundle" and not inside and isinstance(resource.get("entry", []), list):
+                self._add_bundle(key, resource, inside=True)
             elif not _is_companion(kind, entry):
                 self.gap(key, Gap(place(key, position), Why.UNREADABLE))
             elif kind == "OperationOutcome" and _failed(resource):
                 self.gap(key, Gap(key, Why.FAILED))
-        total = bundle.get("total")
-        missing = isinstance(total, int) and total > len(_entries(bundle))
-        if missing or any(text(link, "relation") == "next" for link in parts(bundle, "link")):
+        if _has_more(bundle):
             self.gap(key, Gap(key, Why.MORE_PAGES, before=_oldest(key, bundle)))
 
     def add_resource(self, key: str, resource: Resource, where: str, position: int | None = None) -> None:
         """One resource of a kind that is read."""
         self._wait(key, resource, kind_of(resource), ref_of(resource, where, position))
 
-    def _wait(self, key: str, resource: Resource, kind: str, ref: Ref) -> None:
-        """Of two versions of one resource the later one is read; of another patient none is ever used."""
+    def _wait(self, key: str, resource: Resource, kind: str, ref: Ref, address: str = "") -> None:
+        """Of two versions of one resource the later one is read; of another patient none is ever used.
+
+        Two of one name at different addresses are two resources; two that differ, and of which nothing tells which
+        is later, are a gap.
+        """
         if self.reading.is_of_another(resource):
             self.others += 1
             self.gap(key, Gap(ref, Why.OTHER_PATIENT))
             return
         before = self._waiting.get(ref)
+        if before is not None and address and before.address and address != before.address:
+            ref, before = Ref(address), self._waiting.get(Ref(address))
         if before is not None:
             asked = self.interests.keys
             key = before.key if before.key in asked else key  # of two equal ones that under a key we asked for
-            resource = resource if revises(resource, before.resource) else before.resource
-        self._waiting[ref] = Waiting(kind, key, resource)
+            later = revises(resource, before.resource)
+            if not later and resource != before.resource and not revises(before.resource, resource):
+                self.gap(key, Gap(ref, Why.VERSIONS_DIFFER))
+            resource = resource if later else before.resource
+        self._waiting[ref] = Waiting(kind, key, resource, address)
 
     def read(self) -> None:
         """Read what was added."""
-        for ref, (kind, key, resource) in self._waiting.items():
+        for ref, (kind, key, resource, _) in self._waiting.items():
             READERS[kind](self, in_r4(resource, kind), key, ref)
         self._waiting.clear()
 
     def gap(self, key: str, gap: Gap) -> None:
         """A gap of a key we asked for, on the shelf where it may hide something."""
+        key = "orders" if key == DRAFTS else key
         if key in self.interests.keys:
             match key:
                 case "medications" | "statements":
@@ -260,7 +281,8 @@ class Record:
 
     def lab_order(self, resource: Resource, key: str, ref: Ref) -> None:
         """A ServiceRequest."""
-        self._put(self._lab_orders, key, ref, r4.read_lab_order(resource, ref, self.interests.panels))
+        found = r4.read_lab_order(resource, ref, self.interests.panels, drafted=key == DRAFTS)
+        self._put(self._lab_orders, key, ref, found)
 
     def this_patient(self, resource: Resource, key: str, ref: Ref) -> None:
         """The Patient, unless it is another one."""
@@ -273,8 +295,16 @@ class Record:
     # What was read.
 
     def medications(self) -> Listing[Medication]:
-        """What the record says is taken; a statement that stems from an order that runs says nothing new."""
+        """What the record says is taken.
+
+        An order that a later one names as its `priorPrescription` has ended with that; a statement that stems from an
+        order that runs says nothing new.
+        """
         items = self._medications.items
+        for later in [item for item in items.values() if item.state in TAKEN and item.continues]:
+            for ref in later.continues & items.keys() - {later.ref}:
+                if items[ref].state in TAKEN and items[ref].ingredients == later.ingredients:
+                    items[ref] = items[ref]._replace(state=State.ENDED, ended=later.started)
         running = {ref for ref, item in items.items() if item.state in TAKEN}
         for ref, requests in self._based_on.items():
             if not running.isdisjoint(requests):
@@ -332,9 +362,23 @@ def _entries(bundle: Resource) -> Sequence[Json]:
 
 
 def _failed(resource: Resource) -> bool:
-    """Whether an OperationOutcome in the place of data says more than a remark."""
-    severities = {text(issue, "severity") for issue in parts(resource, "issue")}
-    return not severities or bool(severities - {"information", "warning", "success"})
+    """Whether an OperationOutcome beside data says more than a remark: an error, or that something is missing."""
+    issues = parts(resource, "issue")
+    severities = {text(issue, "severity") for issue in issues}
+    missing = any(text(issue, "code") in MISSING for issue in issues)
+    return not severities or missing or bool(severities - {"information", "warning", "success"})
+
+
+def _has_more(bundle: Resource) -> bool:
+    """Whether there is more than what is here: a next page, or a total above the matches."""
+    if any(text(link, "relation").casefold() == "next" for link in parts(bundle, "link")):
+        return True
+    total = bundle.get("total")
+    if total is None:
+        return False
+    beside = {"include", "outcome"}
+    matches = sum(text(part(one, "search"), "mode") not in beside for one in parts(bundle, "entry"))
+    return not isinstance(total, int) or total > max(matches, 0)
 
 
 def _oldest(key: str, bundle: Resource) -> date | None:

@@ -9,7 +9,7 @@ from cds_service.clinical.codes import LOINC, LoincCode, Ref, TestName
 from cds_service.clinical.interests import LabTest
 from cds_service.clinical.model import Gap, Listing, Result, Why
 from cds_service.fhir.context import Reading
-from cds_service.fhir.elements import codes, parts, ref_of, relative, text, words
+from cds_service.fhir.elements import codes, parts, ref_of, text, words
 from cds_service.fhir.observed import DAYS_AHEAD, NO_RESULT, read_item, says_why_absent, taken_on
 from cds_service.fhir.translation import in_r4, kind_of
 from cds_service.fhir.values import has_value
@@ -114,7 +114,9 @@ def _loinc_codes(concept: Json) -> list[LoincCode]:
         if isinstance(coding, dict):
             system, code = coding.get("system"), coding.get("code")
             if code and isinstance(code, str) and isinstance(system, str) and system in LOINC_NAMES:
-                found.append(LoincCode(code))
+                code = code.strip()
+                if code[-2:-1] == "-" and code[-1:].isdigit():  # a damaged code is no code of another test
+                    found.append(LoincCode(code))
     return found
 
 
@@ -221,7 +223,7 @@ class _Group:
             if said in seen:
                 continue
             seen.add(said)
-            target = None if said.startswith("#") else self.reading.resources.get(relative(said))
+            target = None if said.startswith("#") else self.reading.resolve(said, resource)
             if target is None or target is resource or kind_of(target) != "Observation":
                 self.lost = True
             elif self.reading.is_of_another(target):

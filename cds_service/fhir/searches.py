@@ -21,7 +21,8 @@ BODY_WEIGHTS: Final = (LoincCode("29463-7"), LoincCode("3141-9"))
 # Wider than FHIR's `id` ([A-Za-z0-9\-\.]{1,64}), for servers that do not keep to it, but without what a search gives a
 # meaning of its own: a comma (or), a bar (system and code), a dollar (composite), a backslash (escape), a slash.
 _ID: Final = re.compile(r"(?=.*[^.])[A-Za-z0-9._~:=+@-]{1,128}")
-_REFERENCE: Final = re.compile(r"(?P<kind>[A-Z][A-Za-z]{1,63})/(?P<id>.*)")
+# Nothing but medicines is fetched because something points at it: who the patient is, for one, the call alone says.
+_REFERENCE: Final = re.compile(r"(?P<kind>Medication)/(?P<id>.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +104,19 @@ def search(key: str, version: Version, patient_id: str, tests: Iterable[LoincCod
     return f"{asked.kind}?{urlencode(parameters, safe=':/,', quote_via=quote)}"
 
 
+def listed_under(key: str, version: Version | None) -> str | None:
+    """The resource type of the list with this prefetch key; None when it has no one type in the versions it may be."""
+    versions = Version if version is None else (version,)
+    kinds = {asked.kind if (asked := SEARCHES[one].get(key)) else None for one in versions}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
 def read(kind: str, resource_id: str) -> str | None:
     """The address of one resource, relative to the base; None for an id that cannot be one."""
     return f"{kind}/{quote(resource_id, safe='')}" if _ID.fullmatch(resource_id) else None
 
 
 def kind_and_id(reference: str) -> tuple[str, str] | None:
-    """The two halves of a relative reference such as "Medication/7"; None for any other."""
+    """The two halves of a relative reference to a medicine, such as "Medication/7"; None for any other."""
     found = _REFERENCE.fullmatch(reference)
     return (found["kind"], found["id"]) if found and _ID.fullmatch(found["id"]) else None

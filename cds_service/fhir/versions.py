@@ -1,7 +1,7 @@
 """The versions of FHIR that clients speak, and how a request shows which: it never says so."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -47,7 +47,7 @@ _ELEMENTS: Final[Mapping[str, Mapping[str, frozenset[Version]]]] = {
         "context": _STU3,
         "definition": _STU3,
         "reasonCode": _BEFORE_R5,
-        "reportedBoolean": _NEW,
+        "reportedBoolean": frozenset({Version.R4}),
         "statusReason": _NEW,
         "doNotPerform": _NEW,
     },
@@ -103,6 +103,12 @@ class Spoken:
     def answered_in(self) -> Version:
         """The version to write orders in: of several that are possible R4, which nearly everyone speaks."""
         return self.certain or (Version.R4 if Version.R4 in self.possible else max(self.possible))
+
+    def told(self, version: Version | None) -> "Spoken":
+        """The same once the client's server has said which version it speaks; what the drafts show counts more."""
+        if version is None:
+            return self
+        return replace(self, possible=frozenset({version})) if version in self.possible else replace(self, mixed=True)
 
     def __str__(self) -> str:
         """For the log: "R4", "R4?" when others are possible too, "mixed R4"."""

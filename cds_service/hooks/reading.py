@@ -67,8 +67,14 @@ def read_request(body: Json, *, hook: str) -> HookRequest:
 
 
 def _access_token(authorization: Any) -> str | None:  # noqa: ANN401 - the schema promises no more than an object or null
-    """The bearer token for the client's FHIR server; one of another type, or no text, is none."""
-    if not authorization or str(authorization.get("token_type", "Bearer")).lower() != "bearer":
+    """The bearer token for the client's FHIR server; one of another type, or no text, is none.
+
+    The type may be left out: CDS Hooks knows no other than "Bearer".
+    """
+    if not authorization:
+        return None
+    kind = authorization.get("token_type")
+    if kind is not None and not (isinstance(kind, str) and kind.lower() in {"", "bearer"}):
         return None
     token = authorization.get("access_token")
     return token if isinstance(token, str) and token else None

@@ -1,9 +1,11 @@
 """The server in front of the web application."""
 
 import socket
+from logging import LogRecord
+from typing import Final
 
 from granian.constants import HTTPModes, Interfaces, RuntimeModes
-from granian.log import LogLevels
+from granian.log import LogLevels, logger
 from granian.server import MPServer
 
 
@@ -25,6 +27,7 @@ def run(target: str, *, host: str, port: int, workers: int, threads: int) -> Non
         CannotListen: before anything is started.
     """
     _try_to_listen(host, port)
+    logger.addFilter(_is_worth_saying)
     MPServer(
         target,
         factory=True,
@@ -42,6 +45,14 @@ def run(target: str, *, host: str, port: int, workers: int, threads: int) -> Non
         websockets=False,
         log_level=LogLevels.warning,  # not where and when it started; we say that ourselves
     ).serve()
+
+
+_INTENDED: Final = "Python threads, which seems quite high"
+
+
+def _is_worth_saying(record: LogRecord) -> bool:
+    """Whether Granian tells what is not known: not that the threads are more than processors; most of them wait."""
+    return _INTENDED not in str(record.msg)
 
 
 def _try_to_listen(host: str, port: int) -> None:

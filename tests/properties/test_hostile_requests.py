@@ -73,3 +73,37 @@ def test_a_resource_that_is_there_but_unreadable_is_never_silence(client, name):
         if cards_of(client, damaged) == []:
             silent.append((path, at(damaged, path)))
     assert silent == []
+
+
+# An id or a reference that is garbled names something else: that is another request, and not a damaged one.
+NAMES = {"id", "reference", "fullUrl", "url", "priorPrescription"}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_words_that_are_garbled_are_never_silence(client, name):
+    """Every text in every resource, one at a time, with a letter too many."""
+    request = REQUESTS[name]
+    if not cards_of(client, request):
+        return
+    random = Random(name)  # noqa: S311 (as above)
+    silent = []
+    for path in inside_resources(request):
+        damaged = deepcopy(request)
+        value = at(damaged, path)
+        if isinstance(value, str) and path[-1] not in NAMES:
+            at(damaged, path[:-1])[path[-1]] = random.choice((f"{value}\u00e9", f"\u202e{value}", f"{value}\u0000"))
+            if cards_of(client, damaged) == []:
+                silent.append((path, at(damaged, path)))
+    assert silent == []
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_damaged_list_of_medicines_is_never_silence(client, name):
+    """Every member of the lists themselves, in a shape that it cannot have."""
+    request = REQUESTS[name]
+    if not cards_of(client, request) or "medications" not in request["prefetch"]:
+        return
+    for member in ("resourceType", "entry"):
+        damaged = deepcopy(request)
+        damaged["prefetch"]["medications"][member] = {"damaged": True}
+        assert cards_of(client, damaged) != [], member

@@ -398,7 +398,7 @@ PEOPLE = {
     "a laboratory order on hold": (ordered(state="held"), [f"t: waiting for {LIVER_TESTS}"]),
     "a laboratory order that is done": (ordered(state="done"), []),
     "a laboratory order that was called off": (ordered(state="called off"), []),
-    "a laboratory order that is a draft of the record": (ordered(state="draft"), [f"t: waiting for {LIVER_TESTS}"]),
+    "a laboratory order that is a draft of the record": (ordered(state="draft"), []),
     "a laboratory order among the drafts": (
         Person(draft_tests=(Order("t", LIVER_PANEL, "draft", day(0)),)),
         [f"t: waiting for {LIVER_TESTS}"],

@@ -7,6 +7,7 @@ import pytest
 from cds_service.advice.advise import NothingToCheck, examine
 from cds_service.advice.policy import MissingData, Policy
 from cds_service.clinical.model import Listing, Why
+from cds_service.fhir.versions import Version
 from cds_service.fhir.wanted import Fetched
 from tests.journeys.records import AT, bundle, draft, liver_panel, medicine, prefetch
 from tests.unit.advice.cases import OURS, advice, bare, card_that, request
@@ -168,7 +169,7 @@ def test_a_medicine_that_cannot_be_fetched_is_a_gap_and_not_asked_for_twice():
     server = Server(Fetched(failed={"Medication/m": Why.NOT_FETCHED}))
     answer = advice(at_server(DANTROLENE, prefetch=prefetch(medications=[pointing], **FINE)), fetch=server)
     assert len(server.wanted) == 1
-    assert any("not known to this service" in card["summary"] for card in answer.cards)
+    assert any("could not be had" in card["summary"] for card in answer.cards)
 
 
 def test_a_draft_that_turns_out_to_stand_in_the_place_of_a_running_order_is_judged_as_its_replacement():
@@ -184,6 +185,26 @@ def test_a_draft_that_turns_out_to_stand_in_the_place_of_a_running_order_is_judg
 
 def test_the_answer_says_which_version_the_client_spoke():
     assert str(advice(request(DANTROLENE, sent=FINE)).spoken) == "R4"
+
+
+def test_orders_are_suggested_in_the_version_that_the_clients_server_says_it_speaks():
+    server = Server(Fetched(values=prefetch(), version=Version.STU3))
+    answer = advice(at_server(draft("dantrolene 25")), fetch=server)
+    (suggested,) = (
+        action["resource"]
+        for card in answer.cards
+        for one in card["suggestions"]
+        for action in one["actions"]
+        if action["type"] == "create"
+    )
+    assert suggested["resourceType"] == "ProcedureRequest"
+    assert str(answer.spoken) == "STU3"
+
+
+def test_a_server_that_contradicts_the_drafts_is_noted():
+    dstu2 = {**draft("dantrolene 25"), "resourceType": "MedicationOrder"}
+    server = Server(Fetched(values=prefetch(), version=Version.R5))
+    assert str(advice(at_server(dstu2), fetch=server).spoken) == "mixed DSTU2"
 
 
 def test_what_another_patient_owns_is_counted():
@@ -211,6 +232,7 @@ def test_by_default_missing_data_is_a_card():
         (("medications",), ("medications",)),
         (("conditions", "medications"), ("conditions", "medications")),
         (("results", "conditions"), ("conditions", "results")),
+        (("allergies",), ("allergies",)),
     ],
 )
 def test_a_deployment_may_refuse_a_call_without_data_naming_the_keys(absent, missing):

@@ -80,7 +80,7 @@ def test_two_entries_of_one_list_are_one_list():
         (Why.FUTURE_DATE, "“X” has a date in the future"),
         (Why.IMPRECISE_DATE, "a date is too imprecise to tell"),
         (Why.NO_STATUS, "the status of “X” cannot be read"),
-        (Why.NO_ROUTE, "the route of “X” is not given"),
+        (Why.NO_ROUTE, "the route of “X” is not clear"),
         (Why.NO_DOSE, "the daily dose of “X” cannot be computed"),
         (Why.NO_VALUE, "“X” has no value that can be read"),
         (Why.UNKNOWN_UNIT, "the unit of “X” is not known"),
@@ -322,7 +322,7 @@ def test_beside_a_known_order_an_unknown_one_is_one_gap_among_others():
 def test_an_order_of_an_unknown_route_cannot_be_checked():
     card = not_checked(request(draft(("3105", "dantrolene"), dose=25)))
     assert card["indicator"] == "warning"
-    assert "he route of “dantrolene” is not given" in card["detail"]
+    assert "he route of “dantrolene” is not clear" in card["detail"]
 
 
 def test_a_missing_check_of_another_medicine_is_information():

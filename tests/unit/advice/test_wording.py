@@ -455,8 +455,11 @@ def test_only_the_medicine_that_the_allergy_is_about_is_named():
     assert said == "Baclofen: an allergy to baclofen is recorded"
 
 
+PUMP = ("1292", "baclofen")
+
+
 def test_an_allergy_is_to_the_ingredient_however_it_is_given():
-    pump = draft("baclofen 10", dosageInstruction=[{"route": {"text": "intrathecal"}}])
+    pump = draft(PUMP, dosageInstruction=[{"route": {"text": "intrathecal"}}])
     said = against("{Ordered}: {allergy}", allergy("baclofen 10"), drafts=(pump,))
     assert said == "Intrathecal baclofen: an allergy to baclofen is recorded"
 
@@ -579,7 +582,7 @@ def test_the_limit_is_the_one_that_the_card_names(when, words):
 
 
 def test_intrathecal_baclofen_is_called_so():
-    pump = baclofen(dosageInstruction=[{"route": {"text": "intrathecal"}}])
+    pump = medicine(PUMP, "run", dosageInstruction=[{"route": {"text": "intrathecal"}}])
     said = spoken("{partners}", request(DANTROLENE, sent={"medications": [pump]}), when=WITH_BACLOFEN)
     assert said == "intrathecal baclofen"
 

@@ -1,5 +1,6 @@
 """Sigs in words: what is read of them, what is left unread, and that nothing is read wrongly."""
 
+import time
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from cds_service.clinical.codes import Route
 from cds_service.clinical.model import Why
 from cds_service.drugs import vocabulary
-from cds_service.drugs.sig import SigLevel, dose_mg, level_mg, read_sig, times_in
+from cds_service.drugs.sig import SigLevel, dose_mg, hints, level_mg, read_sig, times_in
 from tests.unit.drugs import sigs
 
 PRODUCTS = vocabulary.load()
@@ -168,6 +169,36 @@ def test_a_sig_without_an_amount_has_no_dose():
     assert level_mg(SigLevel(()), TABLET) is Why.NO_DOSE
 
 
+@pytest.mark.parametrize("words", ["as directed", "take with food", "as needed", ""])
+def test_words_that_tell_no_dose_are_read_all_the_same(words):
+    assert read_sig(words).levels == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "more", "amounts", "times"),
+    [
+        ("eins am Tag", False, [], None),
+        ("zzz may take 2 tablets up to 4 times zzz", True, [2], 4),
+        ("never double the dose", False, [], None),
+        ("zzz 2,5 mg or 1.000 mg zzz", True, [Decimal("2.5")], None),
+        ("zzz 12.5 mg zzz .5 mg zzz 5 mg/mL zzz 5 mg/kg zzz", False, [Decimal("12.5"), Decimal("0.5")], None),
+        ("zzz bid zzz thrice zzz qid zzz", False, [], 4),
+        ("zzz q6h zzz every 0 hours zzz", False, [], 24),
+    ],
+)
+def test_what_strikes_the_eye_in_words_that_cannot_be_read(words, more, amounts, times):
+    found = hints(words)
+    assert (found.more, [amount for amount, _ in found.amounts], found.times) == (more, amounts, times)
+
+
+@pytest.mark.parametrize("piece", ["1,", "no ", "10 ", "no the ", "mg ", "may  ", "every ", "1mg", "q 1"])
+def test_long_words_take_no_very_long_time(piece):
+    started = time.perf_counter()
+    hints((piece * 2000)[:2000])
+    read_sig((piece * 300)[:300])
+    assert time.perf_counter() - started < 0.2
+
+
 def test_a_sig_never_shows_its_words():
     assert repr(read_sig("10 mg by mouth tid")) == "<Sig 1 levels>"
 
@@ -199,7 +230,7 @@ def test_nonsense_is_left_unread(sig):
 
 @given(st.text(max_size=80))
 def test_no_text_is_an_error(text):
-    read_sig.__wrapped__(text)
+    read_sig(text)
 
 
 WORDS = sorted({word for sig, _, _ in EVERY_SIG for word in sig.split()})
@@ -207,7 +238,7 @@ WORDS = sorted({word for sig, _, _ in EVERY_SIG for word in sig.split()})
 
 @given(st.lists(st.sampled_from(WORDS), max_size=14))
 def test_no_order_of_the_words_of_sigs_is_an_error(words):
-    read = read_sig.__wrapped__(" ".join(words))
+    read = read_sig(" ".join(words))
     for level in read.levels if read else ():
         mg = level_mg(level, TABLET)
         assert isinstance(mg, Why) or mg >= 0

@@ -208,7 +208,18 @@ PUBLIC = ("8.8.8.8", "99.255.255.255", "100.128.0.1", "172.32.0.1", "192.167.1.1
 PUBLIC_INSIDE = ("::ffff:8.8.8.8", "64:ff9b::808:808")
 PRIVATE = ("10.0.0.1", "10.20.0.7", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "fd12:3456::7")
 PRIVATE_INSIDE = ("::ffff:10.20.0.7", "64:ff9b::a14:7")
-LOOPBACK = ("127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1")
+LOOPBACK = ("127.0.0.1", "127.255.255.254", "::1")
+LOOPBACK_INSIDE = (  # mapped, NAT64, NAT64 of the own network, 6to4, Teredo, IPv4-compatible, IPv4-translated
+    *(
+        "::ffff:127.0.0.1",
+        "::ffff:127.9.9.9",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::7f00:1",
+        "2002:7f00:1::",
+        "2002:7f00:1::7",
+    ),
+    *("2001:0:7f00:1::", "2001:0:53aa:64c::80ff:fffe", "::127.0.0.1", "::ffff:0:7f00:1"),
+)
 NEVER = (
     *("0.0.0.0", "0.1.2.3", "::", "255.255.255.255", "224.0.0.1", "239.1.1.1", "240.0.0.1", "ff02::1", "ff0e::1"),  # noqa: S104 - nothing listens here
     *("169.254.169.254", "169.254.0.1", "169.254.170.2", "fe80::1", "febf::1", "fec0::1", "::ffff:169.254.169.254"),
@@ -247,6 +258,15 @@ def test_this_machine_is_connected_to_in_development_only(address):
     assert not HOSPITAL.may_connect(BASE, ip_address(address))
 
 
+@pytest.mark.parametrize("address", LOOPBACK_INSIDE)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_this_machine_in_the_guise_of_another_address_is_not_called_even_in_development(scheme, address):
+    """Only 127.0.0.0/8 and ::1 are this machine; what wraps them up leads elsewhere, or is meant to deceive."""
+    assert not DEVELOPMENT.may_connect(Base(scheme, "localhost", 8080, ""), ip_address(address))
+    refused = {"http": Refusal.NOT_HTTPS, "https": Refusal.FORBIDDEN}[scheme]
+    assert base_of(f"{scheme}://[{address}]:8080/fhir", DEVELOPMENT) is refused
+
+
 @pytest.mark.parametrize(
     ("address", "named"),
     [
@@ -264,7 +284,7 @@ def test_a_server_on_the_list_may_stand_in_a_network_that_is_named(address, name
     assert HOSPITAL.may_connect(BASE, ip_address(address)) is named
 
 
-@pytest.mark.parametrize("address", NEVER)
+@pytest.mark.parametrize("address", [*NEVER, *LOOPBACK_INSIDE])
 def test_link_local_metadata_and_wrapped_addresses_are_never_connected_to_whatever_is_set(address):
     everything = Allowed(
         development=True,
@@ -312,12 +332,39 @@ def test_a_base_shows_nothing_of_itself():
         ("https://fhir.example/r4/x?code=http://loinc.org|1742-6", "/r4/x?code=http://loinc.org|1742-6"),
         ("https://fhir.example/r4/x?next=https://evil.example/../", "/r4/x?next=https://evil.example/../"),
         ("/r4/x?page=2", "/r4/x?page=2"),
-        ("Observation?page=2", "/r4/Observation?page=2"),
-        ("?_getpages=1", "/r4?_getpages=1"),
+        ("/r4?_getpages=1", "/r4?_getpages=1"),
     ],
 )
-def test_a_page_below_the_base_is_followed(link, target):
-    assert target_of(link, BASE) == target
+@pytest.mark.parametrize("page", ["/r4/Observation", "/r4", None])
+def test_a_page_below_the_base_is_followed(page, link, target):
+    assert target_of(link, BASE, page) == target
+
+
+@pytest.mark.parametrize(
+    ("link", "page", "target"),
+    [
+        ("?page=2", "/r4/Observation", "/r4/Observation?page=2"),
+        ("?page=2", "/r4/Observation/_search", "/r4/Observation/_search?page=2"),
+        ("?", "/r4/Observation", "/r4/Observation?"),
+        ("?_getpages=1", "/r4", "/r4?_getpages=1"),
+        ("?_getpages=1", "/r4/", "/r4/?_getpages=1"),
+        ("Observation?page=2", "/r4/Observation", "/r4/Observation?page=2"),
+        ("Observation?page=http://x/y", "/r4/Observation", "/r4/Observation?page=http://x/y"),
+        ("page/2", "/r4/Observation/page/1", "/r4/Observation/page/page/2"),
+        ("Observation?page=2", "/r4/", "/r4/Observation?page=2"),
+        ("Observation?page=2", "/r4", None),  # at the root of the host: beside the base, not below it
+        ("../Observation?page=2", "/r4/Observation", None),
+        ("./Observation?page=2", "/r4/Observation", None),
+        ("urn:uuid:1", "/r4/Observation", None),
+        ("file:x", "/r4/Observation", None),
+        ("https:Observation?page=2", "/r4/Observation", None),
+        ("?page=2", None, None),
+        ("Observation?page=2", None, None),
+    ],
+)
+def test_a_link_that_does_not_say_it_all_is_read_from_the_page_it_stands_on(link, page, target):
+    """RFC 3986, section 5.2.2. Where that page is not known, such a link leads nowhere."""
+    assert target_of(link, BASE, page) == target
 
 
 @pytest.mark.parametrize(
@@ -359,15 +406,19 @@ def test_a_page_below_the_base_is_followed(link, target):
         "https://fhir.example/r4/" + "a" * LONGEST_LINK,
     ],
 )
-def test_a_page_anywhere_else_is_not_followed(link):
-    assert target_of(link, BASE) is None
+@pytest.mark.parametrize("page", ["/r4/Observation", "/r4", None])
+def test_a_page_anywhere_else_is_not_followed(page, link):
+    assert target_of(link, BASE, page) is None
 
 
 def test_below_a_base_without_a_path_is_the_whole_host():
     whole = Base("https", "fhir.example", 443, "")
-    assert target_of("https://fhir.example/x?y", whole) == "/x?y"
-    assert target_of("https://fhir.example?_getpages=1", whole) == "/?_getpages=1"
-    assert target_of("https://fhir.example//evil.example/x", whole) is None
+    assert target_of("https://fhir.example/x?y", whole, "/Observation") == "/x?y"
+    assert target_of("https://fhir.example?_getpages=1", whole, "/Observation") == "/?_getpages=1"
+    assert target_of("https://fhir.example//evil.example/x", whole, "/Observation") is None
+    assert target_of("//evil.example/x", whole, "/Observation") is None
+    assert target_of("?page=2", whole, "/Observation") == "/Observation?page=2"
+    assert target_of("Observation?page=2", whole, "/Observation") == "/Observation?page=2"
 
 
 @pytest.mark.parametrize(
@@ -427,8 +478,9 @@ def test_no_text_makes_judging_an_address_fail(text):
         if isinstance(found, Base):
             assert plain_host(f"[{found.host}]" if ":" in found.host else found.host) == found.host
             assert base_of(f"{found.scheme}://{found.authority}{found.path}", DEVELOPMENT) == found
-        target = target_of(address, BASE)
-        assert target is None or (target.startswith(("/r4/", "/r4?")) or target == "/r4")
+        for page in ("/r4/Observation", "/r4", None):
+            target = target_of(address, BASE, page)
+            assert target is None or target.startswith(("/r4/", "/r4?")) or target == "/r4"
 
 
 @given(st.ip_addresses())

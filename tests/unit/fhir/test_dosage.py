@@ -1,5 +1,6 @@
 """How much a day: every way in which clients write a dosage, and what is not guessed."""
 
+import time
 from datetime import date
 from decimal import Decimal
 
@@ -288,7 +289,7 @@ def test_dosages_in_turn_last_as_long_as_all_of_them(dosages, days):
         ({"text": "PO"}, INGREDIENT, ("oral", True)),
         ({"text": "IV"}, INGREDIENT, ("injected", True)),
         ({"coding": [{"display": "Intrathecal"}]}, INGREDIENT, ("intrathecal", False)),
-        (concept(SNOMED_CT, "72607000", "Intrathecal route"), TABLET, ("intrathecal", False)),
+        (concept(SNOMED_CT, "72607000", "Intrathecal route"), TABLET, (None, None)),
         (concept(SNOMED_CT, "1", "somewhere"), TABLET, ("oral", True)),
         ({"text": "as discussed"}, TABLET, ("oral", True)),
         ({"text": "as discussed"}, INGREDIENT, (None, None)),
@@ -301,8 +302,8 @@ def test_the_route_is_what_the_order_says_else_what_the_product_says(route, prod
     assert (medication.route, medication.systemic) == found
 
 
-def test_the_first_dosage_that_says_a_route_decides():
-    said = [dose(10), dose(10, route={"text": "intrathecal"}), dose(10, route={"text": "oral"})]
+def test_the_dosage_that_says_a_route_decides_for_those_that_say_none():
+    said = [dose(10), dose(10, route={"text": "intrathecal"})]
     assert in_record(medicationCodeableConcept=INGREDIENT, dosageInstruction=said).route == "intrathecal"
 
 
@@ -622,8 +623,7 @@ def test_the_steps_of_the_words_are_the_steps_of_the_order():
 
 def test_words_say_how_long_where_no_element_does():
     assert reads({"text": "1 tab tid for 10 days"}).days == 10
-    assert reads(dose(10, times=3, text="1 tab tid for 10 days")).days == 10
-    assert reads(dose(10, text="1 tab daily for 10 days", timing=daily(**SPELL))).days == 7
+    assert reads({"doseQuantity": quantity(10, "mg"), "text": "1 tab tid for 10 days"}).days == 10
 
 
 @pytest.mark.parametrize(
@@ -700,8 +700,20 @@ def test_thirds_that_are_added_up_become_whole_again():
     assert reads(third, third, third).daily_mg == 100
 
 
-def test_very_many_dosages_are_taken_at_once():
-    assert reads(*[dated(1, "2026-11-01", "2026-11-07")] * 1000).daily_mg == 1000
+def test_many_dosages_are_read_and_very_many_are_not():
+    spells = [
+        dated(1, f"2026-{month:02}-01", f"2026-{month:02}-{day:02}") for month in range(1, 11) for day in range(11, 21)
+    ]
+    assert reads(*spells).daily_mg == 10
+    found = reads(*spells, spells[0])
+    assert (found.daily_mg, found.steps, found.route) == (None, (), None)
+
+
+def test_very_many_numbers_take_no_very_long_time():
+    numbered = [dose(1, sequence=number) for number in range(20_000)]
+    started = time.perf_counter()
+    assert reads(*numbered).daily_mg is None
+    assert time.perf_counter() - started < 1
 
 
 # Once wrong -----------------------------------------------------------------------------------------------------------
@@ -720,6 +732,306 @@ def test_dosages_of_one_number_are_taken_together_and_other_numbers_after_them()
 
 def test_a_frequency_below_zero_is_no_dose():
     assert a_day(dose(10, times=-3)) is None
+
+
+# What reviewers found -------------------------------------------------------------------------------------------------
+
+
+def by_code(code):
+    return {"code": {"coding": [{"code": code}]}}
+
+
+FIRST_DOSE = {"event": ["2026-11-22T18:00:00Z"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "mg"),
+    [
+        (dose(100, timing={**FIRST_DOSE, **daily(4)}), 400),
+        (dose(100, timing={**FIRST_DOSE, **by_code("QID")}), 400),
+        ({"timing": FIRST_DOSE, "text": "100 mg four times a day"}, 400),
+        ({"doseQuantity": quantity(100, "mg"), "timing": FIRST_DOSE, "text": "four times a day"}, 400),
+        ({"doseQuantity": quantity(100, "mg"), "timing": FIRST_DOSE, "text": "cuatro veces al dia"}, None),
+    ],
+    ids=repr,
+)
+def test_a_first_dose_on_a_date_does_not_end_an_order_that_goes_on(given, mg):
+    found = reads(given)
+    assert (found.daily_mg, found.first, found.last, found.days) == (mg, date(2026, 11, 22), None, None)
+
+
+@pytest.mark.parametrize("words", ["100 mg", "by mouth", "as directed"])
+def test_dates_that_stand_alone_are_the_days_of_the_order_whatever_harmless_is_said(words):
+    found = reads({"doseQuantity": quantity(100, "mg"), "timing": FIRST_DOSE, "text": words})
+    assert (found.daily_mg, found.last, found.days) == (100, date(2026, 11, 22), 1)
+
+
+def test_how_often_a_day_is_counted_from_dates_only_where_nothing_else_says_it():
+    assert times_a_day({"event": ["2026-11-22T08:00:00Z", "2026-11-22T20:00:00Z"]}) == 2
+    assert times_a_day({**FIRST_DOSE, **daily(4)}) == 4
+    assert times_a_day({}) is None
+
+
+ORALLY = concept(SNOMED_CT, "26643006", "Oral route")
+INTO_A_VEIN = concept(SNOMED_CT, "47625008", "Intravenous route")
+INTO_THE_SPINE = concept(SNOMED_CT, "72607000", "Intrathecal route")
+MEDICINE = PRODUCTS.product("1292")
+
+
+@pytest.mark.parametrize(
+    ("dosages", "of"),
+    [
+        ([dose(175, route=INTO_A_VEIN, sequence=1), {"text": "100 mg QID", "route": ORALLY, "sequence": 2}], MEDICINE),
+        ([{"text": "100 mg by mouth QID"}, dose(50, route=INTO_A_VEIN)], MEDICINE),
+        ([{"text": "150 mcg/day via pump"}, dose(20, times=3, route=ORALLY)], MEDICINE),
+        ([dose(0.15, route=INTO_THE_SPINE), dose(20, times=3)], PRODUCT),
+    ],
+    ids=["a crisis, then capsules", "words and a code", "a pump and tablets", "a pump, and what the product says"],
+)
+def test_doses_of_different_routes_are_neither_added_nor_taken_for_one_another(dosages, of):
+    found = reads(*dosages, of=of)
+    assert (found.daily_mg, found.route, found.several_routes, found.why) == (None, None, True, None)
+    assert found.steps
+    assert {step.daily_mg for step in found.steps} == {None}
+
+
+def test_doses_of_one_route_are_added_up():
+    found = reads(dose(10, route=ORALLY), {"text": "20 mg by mouth at bedtime"})
+    assert (found.daily_mg, found.route, found.several_routes) == (30, "oral", False)
+
+
+V3, V2 = (
+    "http://terminology.hl7.org/CodeSystem/v3-RouteOfAdministration",
+    "http://terminology.hl7.org/CodeSystem/v2-0162",
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "route"),
+    [
+        (concept(V3, "PO", "Swallow, oral"), "oral"),
+        (concept(V3, "GT", "x"), "oral"),
+        (concept(V3, "IVPUSH", "x"), "injected"),
+        (concept(V3, "IVP", "x"), "injected"),
+        (concept(V3, "IT", "x"), "intrathecal"),
+        (concept(V3, "ITINJ", "x"), "intrathecal"),
+        (concept("http://hl7.org/fhir/v3/RouteOfAdministration", "SQ", "x"), "injected"),
+        (concept("urn:oid:2.16.840.1.113883.18.80", "PO", "x"), "oral"),
+        *[
+            (concept(V2, code, "x"), route)
+            for code, route in {
+                **dict.fromkeys(("PO", "NG", "GTT"), "oral"),
+                **dict.fromkeys(("IV", "IM", "SC"), "injected"),
+                **dict.fromkeys(("BU", "B"), "buccal"),
+                "IT": "intrathecal",
+                "SL": "sublingual",
+                "PR": "rectal",
+                "TD": "transdermal",
+                "VG": "vaginal",
+                "OP": "ophthalmic",
+                "OT": "otic",
+                "NS": "nasal",
+                "IH": "inhaled",
+                "TP": "topical",
+            }.items()
+        ],
+        (concept("urn:local", "IT", "x"), None),
+        (concept("urn:local", "PO", "x"), "oral"),
+        (concept("urn:local", "17", "Oral (po)"), "oral"),
+        ({"text": "Per G Tube"}, "oral"),
+        ({"text": "Swallow, oral"}, "oral"),
+        ({"text": "Oral use"}, "oral"),
+        ({"text": "IV Push"}, "injected"),
+        ({"text": "Injection, intravenous, push"}, "injected"),
+        ({"text": "intravenous route"}, "injected"),
+        ({"text": "oral or intravenous"}, None),
+        ({"text": "oral intravenous"}, None),
+        ({"text": "not oral"}, None),
+        ({"text": "oral " * 50}, None),
+        ({"coding": [*ORALLY["coding"], *INTO_A_VEIN["coding"]]}, None),
+        ({"text": "IV", "coding": ORALLY["coding"]}, "oral"),
+    ],
+    ids=repr,
+)
+def test_a_route_is_read_by_its_code_or_its_words(said, route):
+    assert reads(dose(10, route=said), of=MEDICINE).route == route
+
+
+BOUNDS_3D = {"boundsDuration": {"value": 3, "code": "d"}}
+
+
+@pytest.mark.parametrize(
+    ("given", "mg", "days"),
+    [
+        (dose(100, times=4, text="100 mg now"), 400, None),
+        (dose(100, times=4, text="give 100 mg once"), 400, None),
+        (dose(100, times=4, text="100 mg as a single dose"), 400, None),
+        (dose(100, times=4, text="100 mg QID for 3 days"), 400, None),
+        ({"timing": daily(4), "text": "100 mg for 3 days"}, 400, None),
+        (dose(100, timing=daily(4, **BOUNDS_3D), text="100 mg QID for 30 days"), 400, 30),
+        (dose(100, timing=daily(4, boundsDuration={"value": 30, "code": "d"}), text="100 mg QID for 3 days"), 400, 30),
+        ({"timing": daily(4, **BOUNDS_3D), "text": "100 mg for 30 days"}, 400, 30),
+        (dose(100, timing=daily(4, **BOUNDS_3D), text="drei Tage lang"), 400, None),
+        (dose(100, timing=daily(4, boundsDuration={"value": 30, "code": "d"}), text="einen Monat lang"), 400, 30),
+        (dose(100, timing=daily(4, **BOUNDS_3D), text="3 days, then titrate up to 150 mg QID ongoing"), None, None),
+        (dose(100, timing=daily(4, **BOUNDS_3D)), 400, 3),
+        (dose(100, timing=daily(4, boundsDuration={"value": 3, "unit": "months", "code": "d"})), 400, None),
+        (dose(100, timing=daily(4, boundsDuration={"value": 3, "unit": "days", "code": "d"})), 400, 3),
+    ],
+    ids=repr,
+)
+def test_no_words_end_an_order_that_goes_on_and_of_two_lengths_the_longer_counts(given, mg, days):
+    found = reads(given)
+    assert (found.daily_mg, found.days) == (mg, days)
+
+
+def test_a_last_day_does_not_stand_against_longer_words_nor_against_more_that_was_not_read():
+    assert reads(dose(10, text="1 tab daily for 10 days", timing=daily(**SPELL))).last is None
+    assert reads(dose(10, text="1 tab daily for 5 days", timing=daily(**SPELL))).last == date(2026, 11, 7)
+    assert reads(dose(10, text="titrate", timing=daily(**SPELL))).last is None
+    assert reads(dose(10, text="eine Woche lang", timing=daily(**SPELL))).last == date(2026, 11, 7)
+    steps = reads(dose(10, text="10 mg daily for 3 days, then 5 mg daily for 30 days", timing=daily(**SPELL)))
+    assert (steps.last, steps.days) == (None, 33)
+
+
+@pytest.mark.parametrize(
+    ("dosages", "mg"),
+    [
+        ([{"sequence": 1, "text": "1 tablet in the morning"}, {"sequence": 2, "text": "2 tablets at bedtime"}], 30),
+        (
+            [
+                dose(1, "{tbl}", sequence=1, text="1 tablet in the morning"),
+                dose(2, "{tbl}", sequence=2, text="2 tablets at bedtime"),
+            ],
+            30,
+        ),
+        (
+            [
+                {"sequence": 1, "text": "1 tab at bedtime"},
+                {"sequence": 2, "text": "1 tab in the morning and at bedtime"},
+            ],
+            20,
+        ),
+        ([dose(10, times=3, sequence=1), dose(10, sequence=2, asNeededBoolean=True)], 40),
+        ([dose(10, times=3, sequence=1), dose(10, sequence=2, asNeededCodeableConcept={"text": "spasm"})], 40),
+        ([dose(10, times=3, sequence=1), {"sequence": 2, "text": "1 tablet daily as needed"}], 40),
+        ([dose(10, sequence=1), dose(20, sequence=2), dose(5, sequence=3, asNeeded=True)], 25),
+        ([dose(10, sequence=1, asNeededBoolean=True), dose(20, sequence=2, asNeededBoolean=True)], 20),
+        ([dose(10, sequence=1, timing=daily(3, **SPELL)), dose(10, sequence=2, asNeededBoolean=True)], 30),
+    ],
+    ids=repr,
+)
+def test_numbered_doses_of_one_day_and_extra_doses_add_up(dosages, mg):
+    assert reads(*dosages).daily_mg == mg
+
+
+@pytest.mark.parametrize(
+    ("words", "mg"),
+    [
+        ("may increase to 20 mg three times daily", None),
+        ("titrate to effect", None),
+        ("zzz up to 8 a day", None),
+        ("may take one more if stiff", None),
+        ("double at night", None),
+        ("and an extra half when stiff", None),
+        ("zzz 20 mg zzz", None),
+        ("zzz two tablets zzz", None),
+        ("zzz 1.000 mg zzz", None),
+        ("zzz QID zzz", None),
+        ("zzz 4 times zzz", None),
+        ("zzz every 4 hours zzz", None),
+        ("z" * 1001, None),
+        ("zzz 10 mg zzz", 30),
+        ("zzz 30 mg zzz", 30),
+        ("zzz one tablet zzz", 30),
+        ("zzz TID zzz", 30),
+        ("zzz q8h zzz", 30),
+        ("zzz 10 mg tablet 5 mg/5 mL zzz", 30),
+        ("do not take extra doses; do not double", 30),
+        ("dreimal am Tag mit etwas Wasser", 30),
+        ("lie down afterwards", 30),
+        ("z" * 400, 30),
+    ],
+)
+def test_words_that_cannot_be_read_but_speak_of_more_leave_no_dose(words, mg):
+    assert reads(dose(10, times=3, text=words)).daily_mg == mg
+
+
+def test_instructions_do_not_take_the_place_of_a_text_that_speaks_of_more():
+    more, other = "1 tab tid, titrate", "einmal eins"
+    assert reads({"text": more, "patientInstruction": "1 tablet twice daily"}).daily_mg is None
+    assert reads({"text": other, "patientInstruction": "1 tablet twice daily"}).daily_mg == 20
+
+
+def test_of_several_dosages_one_that_steps_up_in_words_counts_with_its_highest_step():
+    steps = dose(10, times=3, text="10 mg tid for 3 days, then 20 mg tid")
+    assert reads(steps, dose(10)).daily_mg == 70
+
+
+@pytest.mark.parametrize(
+    ("medicine", "unit", "mg"),
+    [
+        ("baclofen 10 mg", "tablet", 30),
+        ("baclofen 10 mg", "{tbl}", 30),
+        ("baclofen 10 mg", "capsules", 30),
+        ("baclofen 10 mg", "1", None),
+        ("baclofen 10 mg", "suppository", None),
+        ("baclofen", "tablet", None),
+        ("baclofen oral solution 10 mg", "tablet", None),
+        ("diazepam 10 mg injection", "tablet", None),
+    ],
+)
+def test_tablets_of_a_known_strength_are_counted_though_the_name_says_no_form(medicine, unit, mg):
+    assert reads(dose(1, unit, times=3), of=PRODUCTS.from_text(medicine)).daily_mg == mg
+
+
+def test_a_unit_named_tablet_with_the_code_for_one_is_a_tablet():
+    given = {"doseQuantity": quantity(1, "tablet", "1"), "timing": daily(3)}
+    assert reads(given, of=PRODUCTS.from_text("baclofen 10 mg")).daily_mg == 30
+
+
+@pytest.mark.parametrize(
+    ("timing", "mg"),
+    [
+        ({**daily(1), **by_code("TID")}, 30),
+        ({**daily(4), **by_code("TID")}, 40),
+        ({**daily(4), "code": {"text": "as discussed"}}, 40),
+        ({"repeat": {"when": ["MORN"]}, **by_code("BID")}, 20),
+        ({"repeat": {"when": ["C"]}, **by_code("BID")}, 20),
+        ({"repeat": {"count": 2}, **by_code("Q4H")}, 20),
+    ],
+)
+def test_of_a_code_and_a_repeat_the_larger_daily_amount_counts(timing, mg):
+    assert reads(dose(10, timing=timing)).daily_mg == mg
+
+
+@pytest.mark.parametrize(
+    ("words", "taper"),
+    [
+        ("do not taper", False),
+        ("no taper needed, 1 tab TID", False),
+        ("no need to taper", False),
+        ("taper not needed", False),
+        ("do not stop abruptly, taper slowly", True),
+        ("no taper before surgery; taper afterwards", True),
+        ("stop (taper)", True),
+    ],
+)
+def test_a_taper_that_is_denied_is_none(words, taper):
+    assert reads(dose(10, text=words)).says_taper is taper
+
+
+@pytest.mark.parametrize("piece", ["no ", "no\t\t", "taper", "taper ", "not to ", "taper is ", " "])
+def test_very_long_words_of_a_taper_take_no_very_long_time(piece):
+    started = time.perf_counter()
+    reads(dose(10, text=piece * (100_000 // len(piece)) + "taper"))
+    assert time.perf_counter() - started < 1
+
+
+def test_a_dose_by_weight_in_pounds_is_rounded_to_a_billionth():
+    weight = Decimal(110) * Decimal("0.45359237")
+    found = reads({"doseQuantity": quantity(0.333333333, "mg/kg"), "timing": daily(3)}, weight=weight).daily_mg
+    assert found == Decimal("49.895160651")
 
 
 # What holds of all --------------------------------------------------------------------------------------------------

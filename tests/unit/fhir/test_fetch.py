@@ -615,6 +615,35 @@ def test_the_pages_that_the_client_did_not_send_are_fetched():
     assert fetched.values == {}
 
 
+@pytest.mark.parametrize(
+    "link", ["?_offset={number}", "Condition?_offset={number}", "/fhir/Condition?_offset={number}"]
+)
+def test_a_link_that_does_not_say_it_all_leads_on_from_the_page_it_stands_on(link):
+    behave = pages_of(3, link=link)
+    with serving(behave) as server, fetching() as ask:
+        behave.base = server.base
+        assert ids(ask(server.base).fetched.values["conditions"]) == ["Condition-1.0", "Condition-2.0", "Condition-3.0"]
+    assert [asked.target for asked in server.asked[1:]] == ["/fhir/Condition?_offset=2", "/fhir/Condition?_offset=3"]
+
+
+@pytest.mark.parametrize(
+    ("key", "version", "asked_at"),
+    [
+        ("medications", Version.R4, "/fhir/MedicationRequest?_offset=2"),
+        ("medications", Version.DSTU2, "/fhir/MedicationOrder?_offset=2"),
+        ("conditions", None, "/fhir/Condition?_offset=2"),
+        ("medications", None, None),  # of which kind the client's list is cannot be told
+    ],
+)
+def test_a_link_of_the_client_s_list_is_read_from_where_that_list_was_found(key, version, asked_at):
+    behave = pages_of(2)
+    with serving(behave) as server, fetching() as ask:
+        behave.base = server.base
+        fetched = ask(server.base, Wanted(pages={key: "?_offset=2"}, version=version)).fetched
+    assert [asked.target for asked in server.asked] == ([asked_at] if asked_at else [])
+    assert fetched.outcomes == ({"ok": 1} if asked_at else {"refused-link": 1})
+
+
 def test_of_pages_that_could_not_be_had_nothing_is_said_since_the_client_s_list_goes_on():
     def behave(_asked, line):
         line.send(answer({}, status="410 Gone"))
@@ -645,7 +674,11 @@ def test_resources_that_others_point_at_are_fetched():
 
 
 @pytest.mark.parametrize(
-    "reference", ["Medication/..", "Medication/7?x", "https://evil.example/Medication/7", "metadata", "$x/7", ""]
+    "reference",
+    [
+        *("Medication/..", "Medication/7?x", "https://evil.example/Medication/7", "metadata", "$x/7", ""),
+        *("Patient/anna", "Medication/../Patient/anna", "Medication/%2e%2e/Patient/anna", "Binary/7", "medication/7"),
+    ],
 )
 def test_a_reference_that_leads_elsewhere_is_not_followed(reference):
     wanted = Wanted(references=frozenset({reference}), version=Version.R4)

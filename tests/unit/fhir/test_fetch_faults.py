@@ -2,13 +2,27 @@
 
 import gzip
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 
 import pytest
 
 from cds_service.clinical.model import Why
+from cds_service.fhir.fetch import FhirServers, Limits
 from cds_service.fhir.versions import Version
 from cds_service.fhir.wanted import Wanted
-from tests.servers.fetching import BODY, CONDITIONS, _nothing_gets_out, fetching, serving  # noqa: F401 - a fixture
+from tests.servers.fetching import (  # noqa: F401 - a fixture
+    BODY,
+    CONDITIONS,
+    DEVELOPMENT,
+    _nothing_gets_out,
+    fetching,
+    no_thread_is_left,
+    request_to,
+    serving,
+    to_this_machine,
+)
 from tests.servers.fhir_server import answer, bundle
 
 CONDITION = {"resourceType": "Condition", "id": "c1", "code": {"text": BODY}}
@@ -174,6 +188,92 @@ def test_when_too_much_is_under_way_the_rest_fails_at_once():
         fetched = ask(server.base, wanted).fetched
     assert fetched.outcomes == {"timeout": 2, "busy": 1}
     assert sorted(fetched.failed.values()) == [Why.NOT_FETCHED, Why.TOO_LATE, Why.TOO_LATE]
+
+
+THREADS = 16  # that answer calls, in one process
+AT_ONCE_S = 0.2  # half the time of a call that hangs
+FOUR = Wanted(
+    keys=frozenset({"conditions", "allergies"}),
+    pages={"orders": "/fhir/ServiceRequest?page=2"},
+    references=frozenset({"Medication/7"}),
+    version=Version.R4,
+)
+KEYS = frozenset({"patient", "medications", "statements", "conditions", "results", "orders", "allergies", "weight"})
+EIGHT = Wanted(keys=KEYS, tests=frozenset({"1742-6"}), version=Version.R4)
+
+
+def timed(fetch, wanted):
+    """What came, and how long it took."""
+    began = monotonic()
+    return fetch(wanted), monotonic() - began
+
+
+def test_calls_to_a_server_that_hangs_leave_threads_for_calls_that_need_nothing():
+    hanging = serving(SLOW["it says nothing"])
+    with hanging as server, ThreadPoolExecutor(THREADS) as threads:
+        servers = FhirServers(DEVELOPMENT, Limits(), resolve=to_this_machine)
+        fetch = servers(request_to(server.base))
+        stuck = [threads.submit(timed, fetch, EIGHT) for _ in range(64)]
+        _, plain_s = timed(lambda wanted: threads.submit(fetch, wanted).result(), Wanted())
+        assert sum(one.done() for one in stuck) == 64 - 12  # the plain call did not wait for those that hang
+        ended = [one.result() for one in stuck]
+        servers.close()
+    assert plain_s < AT_ONCE_S
+    assert [fetched.outcomes for fetched, _ in ended].count({"timeout": 8}) == 12
+    busy = [took_s for fetched, took_s in ended if fetched.outcomes == {"busy": 8}]
+    assert len(busy) == 64 - 12
+    assert max(busy) < AT_ONCE_S
+    assert no_thread_is_left()
+
+
+def test_a_call_beyond_those_that_may_wait_is_told_at_once_that_nothing_was_fetched():
+    hanging = serving(SLOW["it says nothing"])
+    with hanging as server, ThreadPoolExecutor(1) as threads, fetching(calls=1, call_ms=400) as ask:
+        first = threads.submit(ask, server.base)
+        while not server.asked:
+            pass
+        fetched, took_s = ask(server.base, FOUR)
+        assert first.running()
+    assert took_s < AT_ONCE_S
+    assert fetched.failed == dict.fromkeys(("conditions", "allergies", "Medication/7"), Why.NOT_FETCHED)
+    assert fetched.outcomes == {"busy": 4}
+    assert (fetched.values, fetched.pages, fetched.resources) == ({}, {}, ())
+
+
+def test_after_calls_that_hung_as_many_may_wait_again():
+    slowly, well = serving(SLOW["it says nothing"]), serving(says(answer(GOOD)))
+    with slowly as slow, well as good, fetching(call_ms=100, calls=1) as ask:
+        for _ in range(3):
+            assert ask(slow.base).fetched.outcomes == {"timeout": 1}
+            assert ask(good.base).fetched.outcomes == {"ok": 1}
+
+
+def test_a_call_to_a_server_that_may_not_be_called_takes_nobody_s_place():
+    with fetching(calls=1) as ask:
+        for _ in range(3):
+            assert ask("https://10.0.0.1/fhir").fetched.outcomes == {"refused-address": 1}
+
+
+@pytest.mark.parametrize("metadata", [False, True], ids=["version known", "version asked for"])
+def test_with_the_usual_limits_calls_that_hang_again_and_again_never_meet_each_other(metadata):
+    """Threads that fetched for a call end a moment after it: there must be enough for the next calls all the same."""
+
+    def behave(asked, line):
+        if asked.path.endswith("/metadata"):
+            line.send(answer({"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}))
+        else:
+            line.hold()
+
+    wanted = Wanted(keys=KEYS, tests=EIGHT.tests, version=None if metadata else Version.R4)
+    limits = Limits(call_ms=150)
+    with serving(behave) as server, ThreadPoolExecutor(limits.calls) as threads:
+        servers = FhirServers(DEVELOPMENT, limits, resolve=to_this_machine)
+        outcomes = Counter()
+        for fetched in threads.map(lambda _: servers(request_to(server.base))(wanted), range(4 * limits.calls)):
+            outcomes.update(fetched.outcomes)
+        servers.close()
+    assert outcomes == {"timeout": 8 * 4 * limits.calls}
+    assert no_thread_is_left()
 
 
 def test_a_server_that_nobody_listens_at_brings_nothing():

@@ -524,7 +524,8 @@ def test_whatever_stands_in_a_medication_it_is_read_or_a_gap(code, ingredient, f
     ("request_", "reference"),
     [
         ({"medicationReference": {"reference": "Medication/7"}}, "Medication/7"),
-        ({"medicationReference": {"reference": "https://ehr.example/fhir/Medication/7/_history/2"}}, "Medication/7"),
+        ({"medicationReference": {"reference": "https://ehr.example/fhir/Medication/7/_history/2"}}, None),
+        ({"medicationReference": {"reference": "Patient/7"}}, None),
         ({"medicationReference": {"reference": "Medication/7", "display": "house mixture"}}, "Medication/7"),
         ({"medicationReference": {"reference": "Medication/7", "display": "Baclofen 10 mg"}}, None),
         ({"medicationReference": {"reference": "Medication/cap"}}, None),

@@ -79,12 +79,12 @@ def test_without_a_status_nobody_can_tell_whether_it_is_taken(status):
         ("filler-order", "running"),
         ("instance-order", "running"),
         (None, "running"),
-        ("plan", None),
+        ("plan", "running"),
         ("proposal", None),
         ("option", None),
     ],
 )
-def test_what_is_only_planned_or_proposed_in_the_record_does_not_count(intent, is_):
+def test_what_is_only_proposed_in_the_record_does_not_count(intent, is_):
     assert state(in_record(intent=intent)) == is_
 
 

@@ -121,7 +121,6 @@ def test_a_diagnosis_that_has_surely_abated_does_not_count(abated, counts):
         (ICD_10_CM, "K76", set()),
         (ICD_10_CM, "Z86.19", set()),  # history of hepatitis
         (ICD_10_CM, "Z86", set()),
-        (ICD_10_CM, "K7", set()),
         (ICD_10_CM, "I10", set()),
         (ICD_10_CM, "G95.89", set()),
         (SNOMED_CT, "38341003", set()),
@@ -132,6 +131,11 @@ def test_a_diagnosis_that_has_surely_abated_does_not_count(abated, counts):
 def test_a_code_carries_our_names_by_the_longest_prefix_that_fits(system, code, names):
     problem = read(code={"coding": [{"system": system, "code": code}]})
     assert (set() if problem is None else problem.names) == names
+
+
+@pytest.mark.parametrize(("system", "code"), [(ICD_10_CM, "K7"), (ICD_10_CM, "K74\u202e.6"), (SNOMED_CT, "1994")])
+def test_a_damaged_code_is_a_gap_and_not_a_diagnosis_that_we_do_not_name(system, code):
+    assert read(code={"coding": [{"system": system, "code": code}]}).why == Why.UNCODED
 
 
 def test_several_codes_of_one_diagnosis_carry_all_their_names():

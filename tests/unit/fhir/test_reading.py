@@ -172,7 +172,6 @@ MINE = [
     {"subject": {"reference": "Patient/p1"}},
     {"subject": {"reference": "https://ehr.example/fhir/Patient/p1"}},
     {"subject": {"reference": "Patient/p1/_history/4"}},
-    {"subject": {"reference": "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"}},
     {"subject": {"reference": "p1"}},
     {"subject": {"reference": "#patient"}},
     {"subject": {"reference": 5}},
@@ -180,6 +179,8 @@ MINE = [
     {"patient": {"reference": "Patient/p1"}},
 ]
 OTHERS = [
+    {"subject": {"reference": "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"}},
+    {"subject": {"reference": "p2"}},
     {"subject": "Patient/p2"},
     {"subject": [{"reference": "Patient/p2"}]},
     {"subject": {"reference": "Patient/p2"}},

@@ -81,7 +81,7 @@ def example(file):
 def patient_of(resource):
     """The id of its patient; of one whose pointer leads to a web page, any id."""
     said = (resource.get("subject") or resource["patient"])["reference"]
-    return said.partition("/")[2] or "example"
+    return said.partition("/")[2] or said
 
 
 def situation(file, on, patient=None):

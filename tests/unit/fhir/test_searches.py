@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.fhir.searches import SEARCHES, kind_and_id, read, search
+from cds_service.fhir.searches import SEARCHES, kind_and_id, listed_under, read, search
 from cds_service.fhir.versions import Version
 
 ROOT = Path(__file__).parents[3]
@@ -110,7 +110,7 @@ STRANGE = (
 def test_an_id_that_could_mean_more_than_one_patient_is_never_asked_for(patient_id):
     assert search("conditions", Version.R4, patient_id) is None
     assert read("Patient", patient_id) is None
-    assert kind_and_id(f"Patient/{patient_id}") is None
+    assert kind_and_id(f"Medication/{patient_id}") is None
 
 
 @pytest.mark.parametrize("patient_id", ["1", "a-b.c", "..a", "eq3_x~y", "A=", "urn:uuid:1", "x+y@z", "p" * 128])
@@ -132,7 +132,7 @@ def test_an_id_never_breaks_out_of_its_place(patient_id, version):
     ("reference", "expected"),
     [
         ("Medication/7", ("Medication", "7")),
-        ("MedicationRequest/a-b.c", ("MedicationRequest", "a-b.c")),
+        ("Medication/a-b.c", ("Medication", "a-b.c")),
         ("Medication", None),
         ("medication/7", None),
         ("Medication/", None),
@@ -145,7 +145,35 @@ def test_an_id_never_breaks_out_of_its_place(patient_id, version):
         ("urn:uuid:4f1c", None),
         ("$export/7", None),
         ("Medication/$everything", None),
+        ("Medication/../Patient/anna", None),
+        ("Medication/..%2FPatient%2Fanna", None),
+        ("Patient/anna", None),
+        ("MedicationRequest/7", None),
+        ("Medicationx/7", None),
+        ("Medication//7", None),
+        ("Medication/7\n", None),
+        ("", None),
     ],
 )
-def test_only_a_relative_reference_names_a_resource(reference, expected):
+def test_only_a_relative_reference_to_a_medicine_is_followed(reference, expected):
     assert kind_and_id(reference) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "version", "kind"),
+    [
+        ("medications", Version.DSTU2, "MedicationOrder"),
+        ("medications", Version.R4, "MedicationRequest"),
+        ("orders", Version.STU3, "ProcedureRequest"),
+        ("results", Version.R5, "Observation"),
+        ("results", None, "Observation"),
+        ("conditions", None, "Condition"),
+        ("medications", None, None),
+        ("orders", None, None),
+        ("labs", None, None),
+        ("labs", Version.R4, None),
+        ("patient", Version.R4, None),
+    ],
+)
+def test_a_list_is_of_one_kind_where_the_version_tells_or_all_versions_agree(key, version, kind):
+    assert listed_under(key, version) == kind

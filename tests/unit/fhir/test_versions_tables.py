@@ -374,9 +374,8 @@ RESULT_STATUSES = [
         "registered": True,
         "cancelled": True,
         "entered-in-error": True,
-        "unknown": True,
     }.items()
-]
+] + [("result", "status unknown", {"status": "unknown"}, "no-status")]
 RESULTS = [
     *RESULT_STATUSES,
     ("result", "status preliminary", {"status": "preliminary"}, f"ALT 120 U/L preliminary of {TODAY}"),
@@ -599,8 +598,8 @@ DSTU2 = [
     *(
         ("test", f"status {status}", {"status": status}, is_)
         for status, is_ in {
-            "draft": LIVER_TESTS,
-            "proposed": LIVER_TESTS,
+            "draft": "",
+            "proposed": "",
             "planned": LIVER_TESTS,
             "requested": LIVER_TESTS,
             "received": LIVER_TESTS,
@@ -637,7 +636,7 @@ DSTU2 = [
     *(
         ("procedure", f"status {status}", {"status": status}, is_)
         for status, is_ in {
-            "proposed": LIVER_TESTS,
+            "proposed": "",
             "requested": LIVER_TESTS,
             "accepted": LIVER_TESTS,
             "in-progress": LIVER_TESTS,
@@ -689,7 +688,7 @@ OF_REQUESTS = {
 INTENTS = [
     ("order", "intended as an order", {"intent": "order"}, "running"),
     ("order", "intended as an instance of an order", {"intent": "instance-order"}, "running"),
-    ("order", "intended as a plan", {"intent": "plan"}, ""),
+    ("order", "intended as a plan", {"intent": "plan"}, "running"),
     ("order", "intended as a proposal", {"intent": "proposal"}, ""),
 ]
 SINCE_STU3 = [
@@ -781,7 +780,7 @@ STU3 = [
     *(
         ("test", f"status {status}", {"status": status}, is_)
         for status, is_ in {
-            "draft": LIVER_TESTS,
+            "draft": "",
             "active": LIVER_TESTS,
             "suspended": LIVER_TESTS,
             "completed": "",
@@ -841,7 +840,7 @@ SINCE_R4 = [
     *(
         ("test", f"status {status}", {"status": status}, is_)
         for status, is_ in {
-            "draft": LIVER_TESTS,
+            "draft": "",
             "active": LIVER_TESTS,
             "on-hold": LIVER_TESTS,
             "completed": "",

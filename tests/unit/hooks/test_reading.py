@@ -68,6 +68,49 @@ def test_optional_members_may_be_null(a_call):
     assert request.prefetch is None
 
 
+OPAQUE = "some-opaque-token"
+BEARER = {"access_token": OPAQUE, "token_type": "Bearer"}
+
+
+@pytest.mark.parametrize("said", ["Bearer", "bearer", "BEARER", None, ""])
+def test_a_bearer_token_is_used_and_one_whose_type_is_not_said_is_taken_for_one(a_call, said):
+    call = a_call("order-sign", fhirAuthorization=BEARER | {"token_type": said})
+    assert read_request(call, hook="order-sign").access_token == OPAQUE
+
+
+def test_a_token_without_the_member_for_its_type_is_taken_for_a_bearer_token(a_call):
+    call = a_call("order-sign", fhirAuthorization={"access_token": OPAQUE})
+    assert read_request(call, hook="order-sign").access_token == OPAQUE
+
+
+@pytest.mark.parametrize(
+    "said", ["MAC", "Bearer ", "null", ["Bearer"], [], {}, {"Bearer": 1}, 0, 7, 1.5, False, True, [[]] * 2]
+)
+def test_a_token_of_another_type_is_not_used(a_call, said):
+    call = a_call("order-sign", fhirAuthorization=BEARER | {"token_type": said})
+    assert read_request(call, hook="order-sign").access_token is None
+
+
+def test_a_token_type_that_is_nested_without_end_is_no_reason_to_fail(a_call):
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    call = a_call("order-sign", fhirAuthorization=BEARER | {"token_type": deep})
+    assert read_request(call, hook="order-sign").access_token is None
+
+
+@pytest.mark.parametrize("said", [None, "", 7, [OPAQUE], {}, True])
+def test_what_is_no_text_is_no_token(a_call, said):
+    call = a_call("order-sign", fhirAuthorization=BEARER | {"access_token": said})
+    assert read_request(call, hook="order-sign").access_token is None
+
+
+@pytest.mark.parametrize("authorization", [None, {}])
+def test_without_an_authorization_there_is_no_token(a_call, authorization):
+    call = a_call("order-sign", fhirAuthorization=authorization)
+    assert read_request(call, hook="order-sign").access_token is None
+
+
 def test_null_absent_and_empty_prefetch_stay_three_things(a_call):
     prefetch = {"conditions": None, "results": {"resourceType": "Bundle"}}
     assert read_request(a_call("order-sign", prefetch=prefetch), hook="order-sign").prefetch == prefetch
