@@ -108,7 +108,7 @@ def _dosages(step: TaperStep, number: int, times_a_day: Decimal | None, start: d
     return [
         {
             "sequence": number,
-            "text": f"{dose} mg {_times(often)}, {step.days} days ({step.daily_mg} mg a day in all)",
+            "text": f"{dose} mg {_times(often)} for {step.days} days",
             "timing": {
                 "repeat": {
                     "boundsPeriod": {"start": start.isoformat(), "end": end.isoformat()},

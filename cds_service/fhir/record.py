@@ -211,10 +211,8 @@ class Record:
                     self._allergies.gap(gap)
                 case "orders":
                     self._lab_orders.gap(gap)
-                case "patient":
+                case _:  # "patient": there is no other key that rules ask for
                     self._patient.gap(gap)
-                case _:
-                    pass  # no rule asks for what may be missing here
 
     def _put(self, shelf: "_Shelf[Item]", key: str, name: str, found: Item | Gap | None) -> None:
         if isinstance(found, Gap):

@@ -172,10 +172,10 @@ def test_a_taper_takes_the_place_of_the_stop():
     order = taper["resource"]
     assert order["priorPrescription"] == {"reference": "MedicationRequest/run"}
     assert [one["text"] for one in order["dosageInstruction"]] == [
-        "10 mg once a day, 7 days (20 mg a day in all)",
-        "5 mg twice a day, 7 days (20 mg a day in all)",
-        "5 mg twice a day, 7 days (10 mg a day in all)",
-        "5 mg once a day, 7 days (5 mg a day in all)",
+        "10 mg once a day for 7 days",
+        "5 mg twice a day for 7 days",
+        "5 mg twice a day for 7 days",
+        "5 mg once a day for 7 days",
     ]
     assert order["dosageInstruction"][0]["timing"]["repeat"]["boundsPeriod"]["start"] == day(0)
     assert found["isRecommended"] is True
@@ -196,7 +196,7 @@ def test_several_strengths_are_tapered_together_and_all_their_stops_go():
         "MedicationRequest/stop-2",
         None,
     ]
-    assert taper["actions"][2]["resource"]["dosageInstruction"][0]["text"].endswith("(40 mg a day in all)")
+    assert taper["actions"][2]["resource"]["dosageInstruction"][0]["text"].endswith(" for 7 days")
 
 
 KEEP_ONLY = ["Keep baclofen as it is"]

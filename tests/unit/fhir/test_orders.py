@@ -126,7 +126,7 @@ def test_a_taper_is_complete():
     assert dosages == [
         {
             "sequence": 1,
-            "text": "5 mg twice a day, 7 days (10 mg a day in all)",
+            "text": "5 mg twice a day for 7 days",
             "timing": {
                 "repeat": {
                     "boundsPeriod": {"start": "2026-11-22", "end": "2026-11-28"},
@@ -142,7 +142,7 @@ def test_a_taper_is_complete():
         },
         dosages[1],
     ]
-    assert dosages[1]["text"] == "5 mg once a day, 7 days (5 mg a day in all)"
+    assert dosages[1]["text"] == "5 mg once a day for 7 days"
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,11 @@ def test_a_laboratory_order_waits_for_its_result(status):
     assert ordered(status=status) == LabOrder("ServiceRequest/r", frozenset(LIVER), Day.on(date(2026, 11, 20)))
 
 
+@pytest.mark.parametrize("intent", ["proposal", "plan", "option"])
+def test_a_laboratory_order_that_is_only_thought_of_does_not_wait(intent):
+    assert ordered(intent=intent) is None
+
+
 @pytest.mark.parametrize("status", ["completed", "revoked", "entered-in-error", "draft", "unknown", None])
 def test_a_laboratory_order_that_is_done_or_withdrawn_does_not_wait(status):
     assert ordered(status=status) is None

@@ -465,3 +465,74 @@ def test_a_medicine_of_another_version_that_no_rule_names_is_no_gap():
 def test_one_resource_in_the_place_of_a_list_proves_no_absence_of_others():
     found = known(sent(medications=nobodys())).medications
     assert (len(found.items), found.gaps) == (1, (Gap("medications", Why.MORE_PAGES),))
+
+
+# What a record tells beside its lists ---------------------------------------------------------------------------------
+
+
+def test_a_patient_who_is_named_by_an_address_of_the_request_and_has_no_id_is_the_patient_of_the_call():
+    who = {"fullUrl": "urn:uuid:0c3151bd", "resource": {"resourceType": "Patient", "gender": "female"}}
+    taken = {"resource": nobodys(subject={"reference": "urn:uuid:0C3151BD"})}
+    found = known(sent(medications={"resourceType": "Bundle", "entry": [who, taken]}))
+    assert only(found.medications).state == State.RUNNING
+
+
+def weighing(kilograms, **more):
+    value = {"value": kilograms, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"}
+    code = {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]}
+    weight = {"resourceType": "Observation", "id": "w", "status": "final", "code": code, "valueQuantity": value}
+    return {**weight, "effectiveDateTime": "2026-11-01", **more}
+
+
+@pytest.mark.parametrize(
+    ("weight", "daily_mg", "undosed"),
+    [
+        ((weighing(50),), 50, None),
+        ((weighing(50, subject={"reference": "Patient/p2"}),), None, Why.NO_WEIGHT),
+        ((), None, Why.NO_WEIGHT),
+    ],
+    ids=["known", "of another patient", "unknown"],
+)
+def test_a_dose_for_each_kilogram_is_known_once_the_weight_is(weight, daily_mg, undosed):
+    each = {"value": 1, "unit": "mg/kg", "system": "http://unitsofmeasure.org", "code": "mg/kg"}
+    timing = {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}
+    order = draft(dosageInstruction=[{"timing": timing, "doseAndRate": [{"doseQuantity": each}]}])
+    read = only(known(call(order, prefetch={**COMPLETE, "weight": bundle(*weight)})).orders)
+    assert (read.daily_mg, read.undosed) == (daily_mg, undosed)
+
+
+def pregnancy(**value):
+    code = {"coding": [{"system": "http://loinc.org", "code": "82810-3"}]}
+    status = {"resourceType": "Observation", "id": "o", "status": "final", "code": code}
+    return {**status, "effectiveDateTime": "2026-11-01", **value}
+
+
+def test_a_pregnancy_that_was_observed_is_a_problem():
+    pregnant = {"coding": [{"system": "http://snomed.info/sct", "code": "77386006"}]}
+    found = record(results=[pregnancy(valueCodeableConcept=pregnant)]).problems
+    assert only(found).names == {"pregnancy"}
+
+
+def test_a_pregnancy_status_that_cannot_be_read_is_a_gap():
+    unread = pregnancy(valueCodeableConcept={"text": "see letter"})
+    found = record(conditions=[unread]).problems
+    assert [gap.concerns for gap in found.gaps] == [{"pregnancy"}]
+
+
+def test_a_report_brings_the_results_it_contains():
+    code = {"coding": [{"system": "http://loinc.org", "code": "1742-6"}]}
+    quantity = {"value": 31, "unit": "U/L", "code": "U/L"}
+    inside = {"resourceType": "Observation", "id": "alt", "code": code, "valueQuantity": quantity}
+    report = {"resourceType": "DiagnosticReport", "id": "r", "status": "final", "contained": [inside]}
+    report |= {"effectiveDateTime": "2026-11-01", "result": [{"reference": "#alt"}]}
+    assert [item.test for item in record(results=[report]).results.items] == ["ALT"]
+
+
+@pytest.mark.parametrize("status", ["stopped", "active"])
+def test_an_order_that_follows_another_medicine_or_an_ended_one_ends_nothing(status):
+    before = nobodys(id="before", status=status)
+    code = {"coding": [{"system": RXNORM, "code": "856656", "display": "dantrolene"}]} if status == "active" else None
+    after = nobodys(id="after", priorPrescription={"reference": "MedicationRequest/before"})
+    after |= {"medicationCodeableConcept": code} if code else {}
+    states = [item.state for item in record(medications=[before, after]).medications.items]
+    assert states == [State.RUNNING if status == "active" else State.ENDED, State.RUNNING]

@@ -128,6 +128,19 @@ def test_where_both_names_stand_r4s_counts():
     assert in_r4(both, "MedicationRequest") == both
 
 
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        ({"status": "refuted"}, {"clinicalStatus": "active", "verificationStatus": "refuted"}),
+        ({"status": "nobody knows"}, {}),
+        ({"status": "active", "verificationStatus": "refuted"}, {"clinicalStatus": "active"}),
+    ],
+)
+def test_the_one_status_of_a_dstu2_allergy_says_both_of_r4_unless_they_are_there(said, more):
+    allergy = {"resourceType": "AllergyIntolerance", **said}
+    assert in_r4(allergy, "AllergyIntolerance") == allergy | more
+
+
 def test_no_two_versions_say_one_element_differently():
     from cds_service.fhir import dstu2, r5, stu3  # noqa: PLC0415
 
