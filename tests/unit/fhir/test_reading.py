@@ -526,6 +526,7 @@ def test_a_report_brings_the_results_it_contains():
     report = {"resourceType": "DiagnosticReport", "id": "r", "status": "final", "contained": [inside]}
     report |= {"effectiveDateTime": "2026-11-01", "result": [{"reference": "#alt"}]}
     assert [item.test for item in record(results=[report]).results.items] == ["ALT"]
+    assert record(NOTHING, results=[report]).results.items == ()  # no rule asks for any test
 
 
 @pytest.mark.parametrize("status", ["stopped", "active"])
