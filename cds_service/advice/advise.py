@@ -1,12 +1,16 @@
 """The whole service in one function."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from time import perf_counter
 from typing import Final
 
+from cds_service.advice.memory import NOTHING_SEEN, Memory, NoMemory, Seen
 from cds_service.advice.policy import Fetch, Fetching, MissingData, Policy
+from cds_service.advice.record import Phase
 from cds_service.advice.rendering import Advice, render, shown
+from cds_service.advice.settling import SELECT, SIGN
 from cds_service.card_files.cards import Selection
 from cds_service.card_files.library import WITHOUT_ORDERS, Library
 from cds_service.clinical.interests import Interests
@@ -17,9 +21,11 @@ from cds_service.fhir.orders import OrderContext
 from cds_service.fhir.reading import Drafts, in_place_of_records, read_drafts, read_situation, start_reading
 from cds_service.fhir.verified import without_the_verified
 from cds_service.fhir.versions import Spoken, spoken_by
-from cds_service.fhir.wanted import Outcome
+from cds_service.fhir.wanted import Fetched, Outcome, Wanted
 from cds_service.hooks.request import HookRequest
 from cds_service.rules.evaluate import Finding, evaluate
+
+_NO_MEMORY: Final = NoMemory()
 
 
 class NothingToCheck(Exception):
@@ -31,30 +37,105 @@ class NothingToCheck(Exception):
         self.missing = missing
 
 
-def advise(request: HookRequest, library: Library, *, fetch: Fetch, policy: Policy, at: datetime) -> Advice:
+def advise(  # noqa: PLR0913 - the whole of what an answer depends on, each by its name
+    request: HookRequest,
+    library: Library,
+    *,
+    fetch: Fetch,
+    policy: Policy,
+    at: datetime,
+    memory: Memory = _NO_MEMORY,
+    clock: Callable[[], float] = perf_counter,
+) -> Advice:
     """Answer one call.
 
     Args:
         request: as the client sent it.
         library: the cards, loaded for one jurisdiction.
         fetch: hands in what the client did not send; the only thing here that may use the network.
-        policy: what the deployment decides.
+        policy: what the deployment decides, for this client.
         at: now, aware; its calendar day is today.
+        memory: what this client's clinicians were shown, and what they overrode.
+        clock: seconds that only ever grow, for the phases.
 
     Raises:
         NothingToCheck: where nothing is ordered (patient-view, encounter-discharge), without any data; with
             `MissingData.REFUSE`, whenever a rule lacks data.
     """
-    examined = examine(request, library, fetch=fetch, policy=policy, at=at)
+    began = clock()
+    timed = _Timed(fetch, clock)
+    examined = examine(request, library, fetch=timed, policy=policy, at=at)
+    judged = clock()
     if examined is None:
-        return Advice()
+        return Advice(took_ms=_took_ms(began, judged, judged, timed.spent))
     _refuse_if_missing(request, examined, shown(examined.findings, library), policy)
     version = examined.spoken.answered_in
     context = OrderContext(
         request.patient_id, request.encounter_id, request.user_id, at, version, policy.detected_issue
     )
-    answer = render(examined.findings, examined.selection, examined.situation, library, request, context)
-    return replace(answer, spoken=examined.spoken, others=examined.situation.others, outcomes=examined.outcomes)
+    seen, remembering = _remembered(request, examined.findings, policy, memory, at)
+    answer = render(
+        examined.findings,
+        examined.selection,
+        examined.situation,
+        library,
+        request,
+        context,
+        seen,
+        remembering=remembering,
+    )
+    if answer.to_remember:
+        memory.remember(request, answer.to_remember, at)
+    return replace(
+        answer,
+        spoken=examined.spoken,
+        others=examined.situation.others,
+        outcomes=examined.outcomes,
+        took_ms=_took_ms(began, judged, clock(), timed.spent),
+    )
+
+
+def _remembered(
+    request: HookRequest, findings: tuple[Finding, ...], policy: Policy, memory: Memory, at: datetime
+) -> tuple[Seen, bool]:
+    """What the memory has for this call, and whether it wants what is shown now; it is asked only if it may matter."""
+    coordinates = policy.deduplicate if request.coordinates is None else request.coordinates
+    overrides = bool(policy.override_kept)
+    may_matter = request.user_id is not None and any(finding.tier is not None for finding in findings)
+    asking = may_matter and (overrides or (coordinates and request.hook == SIGN))
+    seen = memory.seen(request, at) if asking else NOTHING_SEEN
+    if not coordinates:
+        seen = replace(seen, shown={})
+    return seen, may_matter and (overrides or (coordinates and request.hook == SELECT))
+
+
+def _took_ms(began: float, judged: float, rendered: float, fetching: float) -> Mapping[Phase, float]:
+    return {
+        Phase.FETCH: round(fetching * 1000, 2),
+        Phase.JUDGE: round((judged - began - fetching) * 1000, 2),
+        Phase.RENDER: round((rendered - judged) * 1000, 2),
+    }
+
+
+class _Timed:
+    """Fetches, and counts the seconds that were spent waiting for it."""
+
+    def __init__(self, fetch: Fetch, clock: Callable[[], float]) -> None:
+        self.spent = 0.0
+        self._fetch = fetch
+        self._clock = clock
+
+    def __call__(self, request: HookRequest, /) -> Fetching:
+        fetching = self._fetch(request)
+
+        def timed(wanted: Wanted, /) -> Fetched:
+            began = self._clock()
+            try:
+                return fetching(wanted)
+            finally:
+                self.spent += self._clock() - began
+
+        return timed
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -1,6 +1,7 @@
 """What a deployment decides about answers, and what hands in the data a client did not send."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -23,11 +24,15 @@ class Policy:
         null_is_none: whether a null in prefetch is the client's word that there is none, as the specification has it;
             False for clients that are known to send null when a search failed (decision 1).
         detected_issue: whether cards offer to record what was found as a DetectedIssue.
+        deduplicate: whether order-sign does not repeat what order-select showed; a call may say otherwise of itself.
+        override_kept: for how long an override with a reason makes a warning information; zero for never.
     """
 
     missing_data: MissingData = MissingData.CARD
     null_is_none: bool = True
     detected_issue: bool = False
+    deduplicate: bool = False
+    override_kept: timedelta = timedelta()
 
 
 class Fetching(Protocol):

@@ -1,6 +1,7 @@
 """From findings to cards: CDS Hooks JSON without empty members, the most urgent first."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -8,10 +9,14 @@ from uuid import UUID, uuid5
 
 from cds_service.advice import moments, not_checked
 from cds_service.advice.markdown import plain
+from cds_service.advice.memory import NOTHING_SEEN, Overridden, Remembered, Seen, ToRemember
+from cds_service.advice.record import Phase, Showing, Traced
+from cds_service.advice.settling import facts_of, settle_with
 from cds_service.advice.suggestions import buttons, once_each, taper_plan
 from cds_service.advice.wording import LONGEST_SUMMARY, Wording
 from cds_service.card_files.cards import Card, Claim, Selection, Show, Status
 from cds_service.card_files.library import Library
+from cds_service.clinical.codes import Indicator
 from cds_service.clinical.model import Gap, Medication, Situation, Why
 from cds_service.fhir.orders import OrderContext
 from cds_service.fhir.versions import Spoken
@@ -23,6 +28,7 @@ from cds_service.rules.evaluate import Finding, Rule, settle
 CardJson = dict[str, Any]
 NAMESPACE: Final = UUID("5f0a1c7e-6a0e-5d1b-9d54-9b9a3a1e2c10")
 EXTENSION: Final = "org.cds-service.card"
+REPEATS: Final = "org.cds-service.not-repeated"
 OWN_CHOICE: Final = "choice of this service"
 NOT_CHECKED: Final = "not-checked"
 NOT_CHECKED_REASONS: Final = ("need-more-info", "action-completed", "action-not-priority")
@@ -38,6 +44,11 @@ class Advice:
         spoken: the FHIR version the client spoke; None when nothing was judged.
         others: how many resources were left out because they are another patient's.
         outcomes: how many of the things asked of its FHIR server ended how.
+        traced: what the audit keeps: the cards shown, those not repeated, and those in the shadow.
+        gaps: what kept checks from being made, counted by kind.
+        took_ms: how long the phases took, in milliseconds.
+        repeated: what is not said again because it was said at order-select.
+        to_remember: what the memory may keep of the cards shown.
     """
 
     cards: tuple[CardJson, ...] = ()
@@ -45,6 +56,28 @@ class Advice:
     spoken: Spoken | None = None
     others: int = 0
     outcomes: Mapping[Outcome, int] = field(default_factory=dict)
+    traced: tuple[Traced, ...] = ()
+    gaps: Mapping[Why, int] = field(default_factory=dict)
+    took_ms: Mapping[Phase, float] = field(default_factory=dict, compare=False)
+    repeated: tuple[Remembered, ...] = ()
+    to_remember: tuple[ToRemember, ...] = field(default=(), repr=False)
+
+    @property
+    def extension(self) -> CardJson | None:
+        """What is said beside the cards: an answer without a card that was shown a moment ago says so."""
+        if not self.repeated:
+            return None
+        said = [
+            {
+                "id": one.card,
+                "version": one.version,
+                "indicator": str(one.indicator),
+                "uuid": str(one.uuid),
+                "shownAt": one.shown_at.isoformat(timespec="seconds"),
+            }
+            for one in self.repeated
+        ]
+        return {REPEATS: {"cards": said}}
 
 
 def render(  # noqa: PLR0913, PLR0917 (an answer is made of everything before it)
@@ -54,17 +87,45 @@ def render(  # noqa: PLR0913, PLR0917 (an answer is made of everything before it
     library: Library,
     request: HookRequest,
     context: OrderContext,
+    seen: Seen = NOTHING_SEEN,
+    *,
+    remembering: bool = False,
 ) -> Advice:
     """The cards of the findings that are shown, and one for what could not be checked.
 
-    `findings` are those of every rule that holds or could not be decided, before one supersedes another.
+    Args:
+        findings: those of every rule that holds or could not be decided, before one supersedes another.
+        selection: the rules that were judged.
+        situation: what they were judged in.
+        library: the cards.
+        request: the call.
+        context: what orders are made from.
+        seen: what this clinician was shown of this patient before.
+        remembering: whether the memory asks for what is shown now.
     """
     cards: list[CardJson] = []
     said: list[Finding] = []
-    for finding in settle(shown(findings, library)):
-        card = None if finding.tier is None else _card_or_none(finding, situation, library, request, context)
-        cards += [card] if card else []
-        said.append(finding if card or finding.tier is None else _failed(finding))
+    traced: list[Traced] = []
+    repeated: list[Remembered] = []
+    to_remember: list[ToRemember] = []
+    for settled in settle_with(settle(shown(findings, library)), seen, library.cards, situation):
+        finding = settled.finding
+        said.append(finding)
+        if finding.tier is None or finding.indicator is None:
+            continue
+        if settled.repeats:
+            repeated.append(settled.repeats)
+            traced.append(_traced(finding, library, request, Showing.REPEAT))
+            continue
+        card = _card_or_none(finding, situation, library, request, context, settled.overridden)
+        if card is None:
+            said[-1] = _failed(finding)
+            continue
+        cards.append(card)
+        if remembering:
+            file = library.cards[finding.rule.id]
+            facts = facts_of(finding, file, situation)
+            to_remember.append(ToRemember(file.id, file.version, finding.indicator, UUID(card["uuid"]), facts))
     cards = once_each(cards)
     open_ = tuple(finding for finding in said if not_checked.worth_saying(finding, situation, library))
     if open_:
@@ -72,8 +133,44 @@ def render(  # noqa: PLR0913, PLR0917 (an answer is made of everything before it
         active = (rule for rule in selection.rules if library.cards[rule.id].status is Status.ACTIVE)
         clear = tuple(rule for rule in active if rule.id not in found)
         cards.append(not_checked_json(open_, clear, situation, library, request))
-        cards.sort(key=lambda card: _URGENCY[card["indicator"]])
-    return Advice(tuple(cards), sum(finding.tier is None for finding in said))
+    cards.sort(key=lambda card: _URGENCY[card["indicator"]])  # what was lowered stands where it belongs now
+    return Advice(
+        tuple(cards),
+        sum(finding.tier is None for finding in said),
+        traced=(*_shown_cards(cards), *traced, *_in_the_shadow(findings, library, request)),
+        gaps=_counted(said),
+        repeated=tuple(repeated),
+        to_remember=tuple(to_remember),
+    )
+
+
+def _shown_cards(cards: Iterable[CardJson]) -> Iterable[Traced]:
+    """What the audit keeps of the cards of an answer."""
+    for card in cards:
+        about = card["extension"][EXTENSION]
+        suggestions = tuple([UUID(one["uuid"]) for one in card.get("suggestions", ())])
+        indicator = Indicator(card["indicator"])
+        yield Traced(about["id"], about["version"], indicator, UUID(card["uuid"]), Showing.SHOWN, suggestions)
+
+
+def _in_the_shadow(findings: tuple[Finding, ...], library: Library, request: HookRequest) -> Iterable[Traced]:
+    """The cards that would have been shown, were they active: settled among all others, as they would be."""
+    if all(library.cards[finding.rule.id].status is Status.ACTIVE for finding in findings):
+        return
+    for finding in settle(findings):
+        if finding.indicator is not None and library.cards[finding.rule.id].status is Status.SHADOW:
+            yield _traced(finding, library, request, Showing.SHADOW)
+
+
+def _traced(finding: Finding, library: Library, request: HookRequest, showing: Showing) -> Traced:
+    card = library.cards[finding.rule.id]
+    indicator = finding.indicator or Indicator.INFO
+    return Traced(card.id, card.version, indicator, _uuid(finding, request), showing)
+
+
+def _counted(findings: Iterable[Finding]) -> Mapping[Why, int]:
+    """The gaps that findings ran into, each once, by kind."""
+    return Counter([gap.why for gap in {gap for finding in findings for gap in finding.gaps}])
 
 
 def shown(findings: tuple[Finding, ...], library: Library) -> tuple[Finding, ...]:
@@ -81,12 +178,17 @@ def shown(findings: tuple[Finding, ...], library: Library) -> tuple[Finding, ...
     return tuple(one for one in findings if library.cards[one.rule.id].status is Status.ACTIVE)
 
 
-def _card_or_none(
-    finding: Finding, situation: Situation, library: Library, request: HookRequest, context: OrderContext
+def _card_or_none(  # noqa: PLR0913, PLR0917 (as `card_json`)
+    finding: Finding,
+    situation: Situation,
+    library: Library,
+    request: HookRequest,
+    context: OrderContext,
+    overridden: Overridden | None,
 ) -> CardJson | None:
     """A card that cannot be written takes no other card with it: it counts as not checked."""
     try:
-        return card_json(finding, situation, library, request, context)
+        return card_json(finding, situation, library, request, context, overridden)
     except Exception:  # noqa: BLE001 (whatever it is, the clinician hears that it was not checked)
         return None
 
@@ -98,24 +200,35 @@ def _failed(finding: Finding) -> Finding:
 _URGENCY: Final = {"critical": 0, "warning": 1, "info": 2}
 
 
-def card_json(
-    finding: Finding, situation: Situation, library: Library, request: HookRequest, context: OrderContext
+def _uuid(finding: Finding, request: HookRequest) -> UUID:
+    """The same call always gets the same answer."""
+    refs = [order.ref for order in finding.orders]
+    return uuid5(NAMESPACE, "|".join((request.hook_instance, finding.rule.id, *refs)))
+
+
+def card_json(  # noqa: PLR0913, PLR0917 (a card is made of everything before it)
+    finding: Finding,
+    situation: Situation,
+    library: Library,
+    request: HookRequest,
+    context: OrderContext,
+    overridden: Overridden | None = None,
 ) -> CardJson:
-    """One card as the client shows it."""
+    """One card as the client shows it; one that was lowered because it was overridden says so."""
     card = library.cards[finding.rule.id]
     show = card.shows[finding.tier or 0]
     plan = taper_plan(show, finding, situation.today)
     line = Wording(card, finding, situation, library, plan)
     text = Wording(card, finding, situation, library, plan, markup=True)
     fixed = _fixed(card, (library.codelists.developer, library.codelists.funding), _sources_of(card, finding))
-    refs = [order.ref for order in finding.orders]
-    uuid = uuid5(NAMESPACE, "|".join((request.hook_instance, card.id, *refs)))
+    uuid = _uuid(finding, request)
     summary, detail = _words(show, finding)
+    heard = f"\n\n{_lowered_since(overridden)}" if overridden else ""
     written: CardJson = {
         "uuid": str(uuid),
         "summary": _summary(line.fill(summary)),
         "indicator": str(finding.indicator),
-        "detail": f"{text.fill(detail)}\n\n{fixed.sources}",
+        "detail": f"{text.fill(detail)}{heard}\n\n{fixed.sources}",
         "source": fixed.source,
     }
     # Nothing is suggested about a plan that has not changed since it was made.
@@ -140,6 +253,11 @@ def card_json(
     evidence = list(dict.fromkeys([str(item.ref) for item in finding.evidence if "/" in item.ref]))
     written["extension"] = {EXTENSION: {**fixed.about, "evidence": evidence} if evidence else fixed.about}
     return written
+
+
+def _lowered_since(overridden: Overridden) -> str:
+    on = overridden.at
+    return f"You overrode this warning on {on.day} {on:%B %Y}; it is shown as information since."
 
 
 @dataclass(frozen=True, slots=True)

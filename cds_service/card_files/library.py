@@ -29,6 +29,7 @@ class Library:
     codelists: Codelists
     vocabulary: Vocabulary
     antispastics: frozenset[RxCUI]
+    sha256: str = ""  # of the card files and code lists it was read from
     _by_hook: dict[str, tuple[Card, ...]] = field(default_factory=dict, repr=False)
     _by_trigger: dict[str, dict[RxCUI, tuple[Card, ...]]] = field(default_factory=dict, repr=False)
     _own: frozenset[RxCUI] = field(default=frozenset(), init=False, repr=False)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -79,7 +80,18 @@ def load_library(folder: Path, vocabulary: Vocabulary, jurisdiction: str = "us")
         mistakes.append(Mistake(folder.name, 1, "no card files here"))
     if mistakes:
         raise BrokenLibrary(mistakes, half_read=half_read)
-    return Library(cards, names.codelists, vocabulary, names.codelists.classes.get("antispastic", frozenset()))
+    antispastics = names.codelists.classes.get("antispastic", frozenset())
+    return Library(cards, names.codelists, vocabulary, antispastics, _sha256(folder))
+
+
+def _sha256(folder: Path) -> str:
+    """A digest of every card file and code list, by name and content."""
+    whole = sha256()
+    for path in sorted((*folder.glob("*.yaml"), *(folder / "codelists").glob("*"))):
+        content = path.read_bytes()
+        whole.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode())
+        whole.update(content)
+    return whole.hexdigest()
 
 
 def _are(countries: Iterable[str]) -> str:

@@ -152,7 +152,7 @@ def _refusal(base: Base, allowed: Allowed) -> Refusal | None:
     if allowed.servers is None:
         if not allowed.development:
             return Refusal.NOT_LISTED
-    elif not _is_listed(base, allowed.servers):
+    elif not is_listed(base, allowed.servers):
         return Refusal.NOT_LISTED
     literal = ip_literal(base.host)
     return Refusal.FORBIDDEN if literal is not None and not allowed.may_connect(base, literal) else None
@@ -289,7 +289,8 @@ def _is_safe_path(path: str) -> bool:
     return _PATH.fullmatch(path) is not None and "//" not in path and _DOTS.isdisjoint(path.split("/"))
 
 
-def _is_listed(base: Base, servers: frozenset[Server]) -> bool:
+def is_listed(base: Base, servers: frozenset[Server]) -> bool:
+    """Whether a base is on a list of servers; an entry without a port means the usual one of the scheme."""
     usual = base.port == _DEFAULT_PORTS[base.scheme]
     return (base.host, base.port) in servers or (usual and (base.host, None) in servers)
 

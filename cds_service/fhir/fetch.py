@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Final
 
 from cds_service.clinical.model import Why
-from cds_service.fhir.addresses import Allowed, Base, Refusal, base_of, target_of
+from cds_service.fhir.addresses import Allowed, Base, Refusal, Server, base_of, is_listed, target_of
 from cds_service.fhir.answers import count_of, is_page, is_the, next_link, one_bundle, read_body, version_of
 from cds_service.fhir.connections import Allowance, Connections, Resolve, Stopped, Watch, ending, resolve, tls
 from cds_service.fhir.searches import PATIENT, kind_and_id, listed_under, read, search
@@ -180,12 +180,16 @@ class FhirServers:
         """Begin the fetching for one call. Nothing is done, nor does its time run, before something is wanted."""
         return Fetching(self, request)
 
-    def terms_of(self, request: HookRequest) -> _Terms | Outcome | None:
+    def only(self, servers: frozenset[Server]) -> "Callable[[HookRequest], Fetching]":
+        """The same for a client that may name no other servers than these, whatever the deployment allows others."""
+        return partial(Fetching, self, servers=servers)
+
+    def terms_of(self, request: HookRequest, servers: frozenset[Server] | None = None) -> _Terms | Outcome | None:
         """On which terms things may be fetched for a call, or why nothing may be; None when there is nobody to ask."""
         if not request.fhir_server or not self._limits.call_ms:
             return None
         base = base_of(request.fhir_server, self._allowed)
-        if isinstance(base, Refusal):
+        if isinstance(base, Refusal) or (servers is not None and not is_listed(base, servers)):
             return Outcome.REFUSED_ADDRESS
         token = request.access_token
         if token is not None and not _TOKEN.fullmatch(token):
@@ -315,14 +319,15 @@ class Fetching:
     Of further pages that could not be had nothing is said: the client's own Bundle keeps its `next` link.
     """
 
-    def __init__(self, servers: FhirServers, request: HookRequest) -> None:
-        """Fetch for this call, when something is wanted."""
-        self._servers = servers
+    def __init__(self, asking: FhirServers, request: HookRequest, *, servers: frozenset[Server] | None = None) -> None:
+        """Fetch for this call, when something is wanted; of these servers alone, where they are said."""
+        self._asking = asking
         self._request = request
+        self._servers = servers
 
     @cached_property
     def _terms(self) -> _Terms | Outcome | None:
-        return self._servers.terms_of(self._request)
+        return self._asking.terms_of(self._request, self._servers)
 
     def __call__(self, wanted: Wanted) -> Fetched:
         """As much of it as could be had in time, and why the rest could not."""
@@ -332,7 +337,7 @@ class Fetching:
             case Outcome() as refusal:
                 return _nothing_of(wanted, refusal)
             case terms:
-                return self._servers.fetch(wanted, terms)
+                return self._asking.fetch(wanted, terms)
 
 
 def _nothing_of(wanted: Wanted, outcome: Outcome) -> Fetched:

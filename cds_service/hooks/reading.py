@@ -77,7 +77,22 @@ def read_request(body: Json, *, hook: str, strict: bool = True) -> HookRequest:
         prefetch=call.get("prefetch"),
         access_token=_access_token(call.get("fhirAuthorization")),
         shapes=shapes,
+        coordinates=_coordinates(call.get("extension"), hook),
     )
+
+
+# HL7 PDDI-CDS (ballot of 2020), CDS service specification, "Extension": one option for each of the two hooks.
+_CONFIGURATION: Final = "pddi-configuration-items"
+_COORDINATION: Final = {"order-select": "cache-for-order-sign-filtering", "order-sign": "filter-out-repeated-alerts"}
+
+
+def _coordinates(extension: Any, hook: str) -> bool | None:  # noqa: ANN401 - extensions are not in the schema
+    option = _COORDINATION.get(hook)
+    if option is None or not isinstance(extension, dict):
+        return None
+    configuration = extension.get(_CONFIGURATION)
+    wanted = configuration.get(option) if isinstance(configuration, dict) else None
+    return wanted if isinstance(wanted, bool) else None
 
 
 def _drafts(context: Any, hook: str) -> tuple[Resource, ...]:  # noqa: ANN401 - the schema has proved it

@@ -40,6 +40,8 @@ class HookRequest:
         prefetch: as sent. A key that is absent was not supplied; a key with None means the client knows of none;
             None instead of a mapping when the client sent no prefetch at all.
         shapes: the older shapes in which the call came, see `hooks.lenient`.
+        coordinates: whether the client wants no card at order-sign that it was shown at order-select, as it says in the
+            extension of HL7's PDDI-CDS guide; None when it says nothing.
     """
 
     hook: str
@@ -53,6 +55,7 @@ class HookRequest:
     prefetch: Mapping[str, Json] | None
     access_token: str | None = None
     shapes: tuple[Shape, ...] = ()
+    coordinates: bool | None = None
 
     def __repr__(self) -> str:
         """The hook, never the patient."""

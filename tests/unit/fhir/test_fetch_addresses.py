@@ -498,3 +498,17 @@ def test_nothing_is_connected_before_something_is_wanted():
         assert fetch(CONDITIONS).outcomes == {"ok": 1}
         servers.close()
     assert no_thread_is_left()
+
+
+def test_a_client_is_asked_for_at_its_own_servers_alone():
+    with serving(well) as server, serving(well) as other:
+        servers = FhirServers(DEVELOPMENT, Limits())
+        fetch = servers.only(frozenset({("127.0.0.1", server.port)}))
+        wanted = Wanted(keys=frozenset({"conditions"}), version=Version.R4)
+        own = fetch(request_to(f"http://127.0.0.1:{server.port}/fhir"))(wanted)
+        foreign = fetch(request_to(f"http://127.0.0.1:{other.port}/fhir"))(wanted)
+        servers.close()
+    assert own.outcomes == {"ok": 1}
+    assert foreign.failed == {"conditions": Why.NOT_FETCHED}
+    assert foreign.outcomes == {"refused-address": 1}
+    assert other.connections == 0

@@ -346,3 +346,27 @@ def test_a_refusal_never_repeats_what_was_sent(body, hook, strict):
 
 def test_a_request_prints_without_its_patient(a_call):
     assert repr(read_request(a_call("order-sign"), hook="order-sign")) == "<HookRequest order-sign>"
+
+
+PDDI = "pddi-configuration-items"
+FILTER = "filter-out-repeated-alerts"
+CACHE = "cache-for-order-sign-filtering"
+
+
+@pytest.mark.parametrize(
+    ("hook", "extension", "coordinates"),
+    [
+        ("order-sign", {PDDI: {FILTER: True}}, True),
+        ("order-sign", {PDDI: {FILTER: False}}, False),
+        ("order-sign", {PDDI: {CACHE: True}}, None),
+        ("order-select", {PDDI: {CACHE: True}}, True),
+        ("order-select", {PDDI: {FILTER: True}}, None),
+        ("patient-view", {PDDI: {FILTER: True}}, None),
+        ("order-sign", {PDDI: {FILTER: "true"}}, None),
+        ("order-sign", {PDDI: [FILTER]}, None),
+        ("order-sign", [PDDI], None),
+        ("order-sign", None, None),
+    ],
+)
+def test_a_call_says_in_the_words_of_pddi_cds_whether_it_wants_repeats(a_call, hook, extension, coordinates):
+    assert read_request(a_call(hook) | {"extension": extension}, hook=hook).coordinates is coordinates
