@@ -64,7 +64,8 @@ def advise(  # noqa: PLR0913 - the whole of what an answer depends on, each by i
     """
     began = clock()
     timed = _Timed(fetch, clock)
-    examined = examine(request, library, fetch=timed, policy=policy, at=at)
+    until = began + policy.answer_s
+    examined = examine(request, library, fetch=timed, policy=policy, at=at, in_time=lambda: clock() < until)
     judged = clock()
     if examined is None:
         return Advice(took_ms=_took_ms(began, judged, judged, timed.spent))
@@ -154,7 +155,15 @@ class Examined:
     outcomes: Mapping[Outcome, int]
 
 
-def examine(request: HookRequest, library: Library, *, fetch: Fetch, policy: Policy, at: datetime) -> Examined | None:
+def examine(  # noqa: PLR0913 - as `advise`
+    request: HookRequest,
+    library: Library,
+    *,
+    fetch: Fetch,
+    policy: Policy,
+    at: datetime,
+    in_time: Callable[[], bool] = lambda: True,
+) -> Examined | None:
     """Read and judge one call; None when no rule is about these orders."""
     fetching = fetch(request)
     problems = library.codelists.problems
@@ -175,7 +184,8 @@ def examine(request: HookRequest, library: Library, *, fetch: Fetch, policy: Pol
         drafts = read_drafts(supplied)  # a dose for each kilogram is known once the weight is
     situation = read_situation(without_the_verified(supplied), drafts, selection.interests)
     spoken = spoken_by(request.drafts, supplied.request.prefetch or {}).told(supplied.version)
-    return Examined(selection, situation, evaluate(selection.rules, situation), spoken, supplied.outcomes)
+    findings = evaluate(selection.rules, situation, in_time=in_time)
+    return Examined(selection, situation, findings, spoken, supplied.outcomes)
 
 
 def with_missing_data(reading: Reading, interests: Interests, drafts: Drafts, fetching: Fetching) -> Reading:

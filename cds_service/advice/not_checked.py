@@ -68,6 +68,7 @@ _ENTRIES: Final[Mapping[Why, str]] = {
     Why.NO_SEX: "the sex is missing",
     Why.NO_SETTING: "{label} does not say whether it goes on after discharge",
     Why.RULE_FAILED: "an error in this service",
+    Why.OUT_OF_TIME: "the time for an answer ran out",
 }
 _PASSING: Final = frozenset({Why.UNKNOWN_MEDICINE, Why.UNCODED})  # one entry among many, of which most say nothing
 MOST_PASSED: Final = 2  # entries that nobody can place are passed over beside an ordinary order; more are a list

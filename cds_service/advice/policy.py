@@ -26,6 +26,7 @@ class Policy:
         detected_issue: whether cards offer to record what was found as a DetectedIssue.
         deduplicate: whether order-sign does not repeat what order-select showed; a call may say otherwise of itself.
         override_kept: for how long an override with a reason makes a warning information; zero for never.
+        answer_s: how long an answer may take, in seconds; what is not judged by then is said to be not checked.
     """
 
     missing_data: MissingData = MissingData.CARD
@@ -33,6 +34,7 @@ class Policy:
     detected_issue: bool = False
     deduplicate: bool = False
     override_kept: timedelta = timedelta()
+    answer_s: float = 5.0
 
 
 class Fetching(Protocol):

@@ -46,6 +46,7 @@ class Why(StrEnum):
     NO_SEX = "no-sex"
     NO_SETTING = "no-setting"
     RULE_FAILED = "rule-failed"
+    OUT_OF_TIME = "out-of-time"
 
 
 ABSENT: Final = frozenset({Why.NOT_SUPPLIED, Why.FAILED, Why.NOT_FETCHED, Why.TOO_LATE})  # a whole list is missing

@@ -98,7 +98,7 @@ def _reason(coding: Any, own: frozenset[str]) -> str | None:  # noqa: ANN401 - a
 def _moment(text: str, where: str, mistakes: list[Mistake]) -> datetime | None:
     """RFC 3339, with its offset: `fromisoformat` reads more shapes than that, all of them unmistakable."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.upper())  # `t` and `z` are RFC 3339, too
         if moment.tzinfo is not None:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):

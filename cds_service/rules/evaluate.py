@@ -1,6 +1,6 @@
 """From rules and a situation to findings, and from findings to those worth saying."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, TypeAlias
@@ -80,16 +80,19 @@ class Finding:
         return f"<Finding {self.rule.id} tier={self.tier} {self.indicator}>"
 
 
-def evaluate(rules: Iterable[Rule], situation: Situation) -> tuple[Finding, ...]:
+def evaluate(
+    rules: Iterable[Rule], situation: Situation, *, in_time: Callable[[], bool] = lambda: True
+) -> tuple[Finding, ...]:
     """Judge every rule; those that fail leave no finding.
 
     A rule that raises counts as not checked, and its neighbours still run: an error in our own code is
-    never taken for safety, nor does it take the other cards from the clinician.
+    never taken for safety, nor does it take the other cards from the clinician. The same holds of the rules whose turn
+    comes when `in_time` has become false.
     """
     findings = []
     for rule in rules:
         try:
-            finding = find(rule, situation)
+            finding = find(rule, situation) if in_time() else Finding(rule, gaps=(Gap(rule.id, Why.OUT_OF_TIME),))
         except Exception:  # noqa: BLE001 (whatever a rule raises, the clinician hears that it was not checked)
             finding = Finding(rule, gaps=(Gap(rule.id, Why.RULE_FAILED),))
         if finding is not None:

@@ -91,6 +91,7 @@ def test_two_entries_of_one_list_are_one_list():
         (Why.NO_WEIGHT, "the daily dose of “X” depends on a body weight that is missing"),
         (Why.NO_SETTING, "“X” does not say whether it goes on after discharge"),
         (Why.RULE_FAILED, "an error in this service"),
+        (Why.OUT_OF_TIME, "the time for an answer ran out"),
     ],
 )
 def test_every_gap_has_words(why, words):

@@ -319,10 +319,18 @@ def test_gaps_are_counted_by_kind():
     assert answer(sign(), Notebook()).gaps == {}
 
 
-def test_the_phases_add_up_to_no_more_than_the_call():
-    ticks = iter(range(100))
-    advice = advise(sign(), OURS, fetch=from_prefetch_only, policy=Policy(), at=records.AT, clock=lambda: next(ticks))
-    assert advice.took_ms == {Phase.FETCH: 0, Phase.JUDGE: 1000, Phase.RENDER: 1000}
+def test_the_phases_add_up_to_the_call():
+    said = []
+
+    def clock():
+        said.append(float(len(said)))
+        return said[-1]
+
+    policy = Policy(answer_s=1000)
+    advice = advise(sign(), OURS, fetch=from_prefetch_only, policy=policy, at=records.AT, clock=clock)
+    assert advice.took_ms[Phase.FETCH] == 0
+    assert advice.took_ms[Phase.RENDER] == 1000
+    assert sum(advice.took_ms.values()) == 1000 * said[-1]
 
 
 # A truth --------------------------------------------------------------------------------------------------------------
@@ -350,3 +358,18 @@ def test_a_memory_takes_away_no_more_than_what_the_answer_names(then, now):
     lost = {card["extension"][EXTENSION]["id"]: card["indicator"] for card in plain.cards}
     assert "critical" not in {lost[one] for one in kept_back}
     assert "not-checked" not in kept_back
+
+
+# Time -----------------------------------------------------------------------------------------------------------------
+
+
+def test_rules_whose_time_has_run_out_are_said_to_be_not_checked():
+    ticks = iter([0.0, 0.0, 0.0, *[10.0] * 1000])  # after two rules it is late
+    call = sign(sent=RECORD | {"results": []})
+    advice = advise(
+        call, OURS, fetch=from_prefetch_only, policy=Policy(answer_s=5), at=records.AT, clock=lambda: next(ticks)
+    )
+    assert advice.gaps[Why.OUT_OF_TIME] > 10
+    (card,) = [one for one in advice.cards if one["extension"][EXTENSION]["id"] == "not-checked"]
+    assert card["indicator"] == "warning"
+    assert "The time for an answer ran out" in card["detail"]

@@ -522,6 +522,15 @@ def test_a_rule_that_raises_counts_as_not_checked_and_its_neighbours_still_run()
     assert [(gap.where, gap.why) for gap in findings[1].gaps] == [("broken", Why.RULE_FAILED)]
 
 
+def test_rules_whose_turn_comes_too_late_count_as_not_checked():
+    answers = iter([True, False, False])
+    rules = [rule(ORDERED, name="first"), rule(ORDERED, name="second"), rule(DYSPHAGIA, name="third")]
+    findings = evaluate(rules, chart(drafts=[DRAFT]), in_time=lambda: next(answers))
+    late = [(one.rule.id, one.gaps[0].why) for one in findings if one.tier is None]
+    assert late == [("second", Why.OUT_OF_TIME), ("third", Why.OUT_OF_TIME)]
+    assert findings[0].tier == 0
+
+
 def finding(name, indicator=None, supersedes=()):
     one = rule(name=name, supersedes=frozenset(supersedes))
     return Finding(one, None if indicator is None else 0, indicator)
