@@ -1,0 +1,1 @@
+"""Memory: what was answered, what became of it, and what must not be answered twice, in SQLite or PostgreSQL."""
