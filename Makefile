@@ -6,12 +6,13 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check -qq
 UV := uv==0.13.9
+SECONDS ?= 60
 
 # These rooms decide what a prescriber sees: every line and every branch of them is tested.
 PROVED := cds_service/clinical/*,cds_service/rules/*,cds_service/hooks/*,cds_service/fhir/*
 
 .DEFAULT_GOAL := help
-.PHONY: help serve check lint types layers test docs coverage golden bench burden mutation format lock wheel clean
+.PHONY: help serve check lint types layers test docs audit coverage golden bench soak burden mutation format lock wheel sbom clean
 
 help: ## list these targets
 	@echo "make <target>, where <target> is one of:"
@@ -20,7 +21,7 @@ help: ## list these targets
 serve: $(VENV)/.runtime ## run the service on http://127.0.0.1:8080 (settings: CDS_* variables)
 	@$(RUN) -m cds_service serve
 
-check: lint types layers test docs ## all that must hold before a change lands
+check: lint types layers test docs audit ## all that must hold before a change lands
 
 lint: $(VENV)/.dev ## ruff and yamllint
 	$(RUN) -m ruff check .
@@ -40,6 +41,9 @@ test: $(VENV)/.dev ## the tests, and that they reach every branch of the rooms t
 docs: $(VENV)/.dev ## the generated reference pages are current
 	$(RUN) -m cds_service docs --check
 
+audit: $(VENV)/.dev ## no known vulnerability or unwanted licence in what is shipped (AUDIT=strict: fail if nobody can be asked)
+	@$(RUN) -m supply_chain.audit
+
 coverage: $(VENV)/.dev ## what the tests reach, room by room, also as htmlcov/index.html
 	$(RUN) -m pytest -q --cov --cov-report=html
 	@$(RUN) -m coverage report
@@ -50,6 +54,9 @@ golden: $(VENV)/.dev ## write the answers of fixtures/ anew; read the diff as cl
 
 bench: $(VENV)/.dev ## how fast the service answers
 	$(RUN) -m benchmarks
+
+soak: $(VENV)/.dev ## whether it lasts: SECONDS=60 of mixed, partly hostile load in production mode
+	$(RUN) -m benchmarks.soak --seconds $(SECONDS)
 
 burden: $(VENV)/.dev ## how often prescribers are interrupted, and whether rightly
 	$(RUN) -m benchmarks.burden
@@ -71,9 +78,12 @@ lock: $(VENV)/.made ## pin what pyproject.toml asks for (UPGRADE=--upgrade: the 
 wheel: $(VENV)/.dev ## build dist/
 	$(RUN) -m hatchling build
 
+sbom: $(VENV)/.dev ## the bill of materials of what is shipped, dist/sbom.cdx.json (CycloneDX)
+	@$(RUN) -m supply_chain.sbom
+
 clean: ## remove all that was made here, .venv included
 	rm -rf $(VENV) dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find cds_service tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find cds_service tests benchmarks supply_chain -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # The stamps: .made is the bare environment, .runtime has what the service needs, .dev also what its tests need.
 

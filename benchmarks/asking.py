@@ -1,16 +1,21 @@
 """Cases put to the service: the real one, through HTTP without a network, on the day the cases are written for."""
 
+import atexit
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Final
 
 from flask.testing import FlaskClient
 
 from benchmarks.case_requests import AT, Json, request_of
 from benchmarks.cohorts import INDICATORS, Case, Expected
-from cds_service.app import create_app
+from cds_service.app import create_served
 from cds_service.hooks.cards import Topic
 from cds_service.settings import Settings
+from cds_service.store.address import Address
 
 _NOTHING_TO_CHECK: Final = 412
 
@@ -36,7 +41,12 @@ class Shown:
 @cache
 def service(country: str = "us") -> FlaskClient:
     """The service with its shipped cards for one country, without logs and without a way to any FHIR server."""
-    return create_app(Settings(log=False, fetch_ms=0, jurisdiction=country), clock=lambda: AT).test_client()
+    folder = Path(mkdtemp(prefix="cds-burden-"))  # what a service keeps of calls is not what is measured
+    atexit.register(rmtree, folder, ignore_errors=True)
+    settings = Settings(
+        log=False, metrics=False, fetch_ms=0, jurisdiction=country, store=Address.read(f"sqlite:///{folder}/store")
+    )
+    return create_served(settings, clock=lambda: AT).application.test_client()
 
 
 def warned(case: Case) -> tuple[Shown, ...]:

@@ -1,4 +1,4 @@
-"""The command line: serve, check, explain, cards, docs."""
+"""The command line: serve, check, explain, report, store, cards, docs."""
 
 import argparse
 import os
@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,11 @@ from cds_service.rules.conditions import Condition
 from cds_service.rules.evaluate import Finding, Rule, find
 from cds_service.rules.judging import judge
 from cds_service.settings import Settings, WrongSettings, reference
+from cds_service.store import command as store
+from cds_service.store.command import NotMigrated
+from cds_service.store.database import StoreUnavailable
+from cds_service.store.export import Form, What
+from cds_service.web.clients import BrokenClients
 from cds_service.web.serving import CannotListen
 
 DOCS: Final = Path("docs/reference")
@@ -58,10 +64,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # who reads it has seen enough, as `head` has; Python would print once more as it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _NOBODY_READS
-    except (WrongSettings, BrokenDiscovery, BrokenLibrary, CannotListen, Unusable) as wrong:
+    except _SAID as wrong:
         print(wrong, file=sys.stderr)
         return 1
     return code
+
+
+# What is wrong with what we were given, in words for whoever gave it.
+_SAID: Final = (
+    WrongSettings,
+    BrokenDiscovery,
+    BrokenLibrary,
+    BrokenClients,
+    CannotListen,
+    NotMigrated,
+    StoreUnavailable,
+    Unusable,
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,11 +97,45 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--at", type=datetime.fromisoformat, help="the moment of the call, e.g. 2026-11-22T10:00:00Z")
         one.add_argument("--json", action="store_true", help="print JSON, as the server would send it")
         one.set_defaults(run=run)
+    report = what.add_parser("report", help="say what became of the cards that were shown")
+    report.add_argument("--since", type=_moment, help="a day, or a moment with its offset; by default everything")
+    report.add_argument("--card", help="the id of one card")
+    report.add_argument("--shadow", action="store_true", help="how often cards in the shadow would have been shown")
+    report.add_argument("--json", action="store_true", help="print JSON")
+    report.set_defaults(run=_report)
+    _store(what.add_parser("store", help="migrate, prune and export what is kept"))
     docs = what.add_parser("docs", help="write the reference pages in docs/reference")
     docs.add_argument("--check", action="store_true", help="only say which pages are out of date")
     docs.set_defaults(run=_docs)
     _cards(what.add_parser("cards", help="work on card files"))
     return parser
+
+
+def _store(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_subparsers(required=True, metavar="WHAT")
+    migrate = what.add_parser("migrate", help="make the tables, or bring older ones up to date; `serve` does it, too")
+    migrate.set_defaults(run=_migrate)
+    prune = what.add_parser("prune", help="delete what is older than CDS_KEEP_DAYS")
+    prune.add_argument("--days", type=_days, help="keep so many days instead")
+    prune.set_defaults(run=_prune)
+    export = what.add_parser("export", help="write evaluations or feedback to standard output")
+    export.add_argument("what", type=What, choices=list(What), metavar="{evaluations,feedback}")
+    export.add_argument("--format", type=Form, choices=list(Form), default=Form.NDJSON, metavar="{csv,ndjson}")
+    export.add_argument("--since", type=_moment, help="a day, or a moment with its offset; by default everything")
+    export.set_defaults(run=_export)
+
+
+def _moment(text: str) -> datetime:
+    """A moment; a day begins at its midnight here, as the days of the clinic do."""
+    at = datetime.fromisoformat(text)
+    return at.astimezone() if at.tzinfo is None else at
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if days < 1:
+        raise ValueError
+    return days
 
 
 def _cards(parser: argparse.ArgumentParser) -> None:
@@ -119,6 +172,43 @@ def _example_card(library: Library, finding: Finding, known: Situation) -> dict[
 
 def _serve(_: Namespace, settings: Settings) -> int:
     app.serve(settings)
+    return 0
+
+
+def _report(said: Namespace, settings: Settings) -> int:
+    """What became of the cards."""
+    text = store.report(
+        settings.store_address,
+        since=said.since,
+        card=said.card,
+        shadow=said.shadow,
+        as_json=said.json,
+        threshold=settings.override_threshold,
+    )
+    sys.stdout.write(text)
+    return 0
+
+
+def _migrate(_: Namespace, settings: Settings) -> int:
+    revision = store.migrate(settings.store_address)
+    print(f"{settings.store_address}: revision {revision}")
+    loaded = store.load_spilled(settings.store_address, settings.spill_folder, app.local_time)
+    if loaded.records:
+        print(f"{loaded.records} records came from {settings.spill_folder}")
+    return 0
+
+
+def _prune(said: Namespace, settings: Settings) -> int:
+    days = said.days or settings.keep_days
+    evaluations, feedback = store.prune(settings.store_address, days, app.local_time())
+    print(f"Deleted what is older than {days} days: {evaluations} evaluations, {feedback} entries of feedback.")
+    return 0
+
+
+def _export(said: Namespace, settings: Settings) -> int:
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(newline="")  # the ends of lines are CSV's own
+    store.export(settings.store_address, said.what, said.format, said.since, sys.stdout)
     return 0
 
 

@@ -2,13 +2,18 @@
 
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final, Self
 
 from cds_service.fhir.addresses import Network, Server, read_network, read_server
+from cds_service.store.address import DEFAULT, Address
+from cds_service.store.pseudonyms import PseudonymKeys
+from cds_service.web.auth import LIFE_S
+from cds_service.web.clients import BrokenClients, Client, Clients, read_clients
 
 _PACKAGE: Final = Path(__file__).parent
 
@@ -97,6 +102,63 @@ def _networks(value: str) -> tuple[Network, ...]:
     return tuple(read_network(entry.strip()) for entry in value.split(","))
 
 
+def _proxies(value: str) -> tuple[Network, ...]:
+    """Unlike the networks of FHIR servers they may be this machine: a proxy often stands beside the service."""
+    try:
+        networks = tuple(ip_network(entry.strip()) for entry in value.split(","))
+    except ValueError:
+        networks = ()
+    if not networks or any(network.prefixlen == 0 for network in networks):
+        message = "must be addresses or networks like `10.20.0.7` or `10.20.0.0/16`, with commas between them"
+        raise ValueError(message)
+    return networks
+
+
+def _public_url(value: str) -> str:
+    match = re.fullmatch(r"(https?)://([A-Za-z0-9.:\[\]-]+)((?:/[A-Za-z0-9._~-]+)*)", value)
+    try:
+        host = read_server(match[2])[0] if match else ""
+    except ValueError:
+        host = ""
+    if match is None or not host or (match[1] == "http" and not _is_loopback(host)):
+        message = "must be an address like `https://cds.example`, without a slash at its end"
+        raise ValueError(message)
+    return value
+
+
+def _redis(value: str) -> str:
+    if not re.fullmatch(r"rediss?://[^\s/]+(?:/[0-9]{1,3})?", value):
+        message = "must be an address like `rediss://redis.example:6379/0`"
+        raise ValueError(message)
+    return value
+
+
+def _header(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,63}", value):
+        message = "must be the name of a header like `ClientSubject`, without underscores"
+        raise ValueError(message)
+    return value
+
+
+def _with_port(server: Server) -> str:
+    host, port = server
+    return f"{host}:{443 if port is None else port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _share(value: str) -> float:
+    if not re.fullmatch(r"0?\.[0-9]{1,4}", value):
+        message = "must be a number between 0 and 1, such as `0.9`"
+        raise ValueError(message)
+    return float(value)
+
+
 def _certificates(value: str) -> Path:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(_file(value))
@@ -175,7 +237,50 @@ class Settings:
         "The web origins whose pages may call the service from a browser, with commas between them; `*` is any.",
         shown="any in development, none in production",
     )
-    max_body_mb: int = _setting(16, _number(1, 1024), "The largest request that is read, in megabytes (1024 x 1024).")
+    max_body_mb: int = _setting(
+        16,
+        _number(1, 1024),
+        "The largest request that is read, in megabytes (1024 x 1024); of a compressed one also what it unpacks to.",
+    )
+    max_json_depth: int = _setting(
+        64, _number(16, 1000), "How many levels the JSON of a request may have. Requests of real clients have 15."
+    )
+    max_entries: int = _setting(
+        10_000, _number(100, 1_000_000), "How many entries the Bundles of one request's prefetch may have, together."
+    )
+    concurrent_per_client: int = _setting(
+        32,
+        _number(0, 1000),
+        "How many calls of one client a process answers at the same time; what is beyond is told to come again. `0` "
+        "for any number. `concurrent` in the file of clients goes before.",
+    )
+    rate_per_client: int = _setting(
+        0,
+        _number(0, 1_000_000),
+        "How many calls one client may make in a minute; what is beyond is told when to come again. `0` for any "
+        "number. `rate` in the file of clients goes before.",
+        shown="`0`",
+    )
+    answer_ms: int = _setting(
+        5000,
+        _number(100, 60_000),
+        "How long an answer may take, in milliseconds; what is not judged by then is said to be not checked.",
+    )
+    redis: str | None = _setting(
+        None,
+        _redis,
+        "The Redis server in which calls are counted for the rate, such as `rediss://:password@redis.example:6379/0`; "
+        "without one they are counted in the database. While it does not answer, nobody is refused.",
+        shown="none",
+    )
+    metrics: bool = _setting(True, _switch, "`on` counts for Prometheus, which reads at `/metrics`.", shown="`on`")  # noqa: FBT003 - a default
+    metrics_from: tuple[Network, ...] | None = _setting(
+        None,
+        _proxies,
+        "The addresses or networks that may read `/metrics`, with commas between them; for others, and for whoever "
+        "comes through a proxy, there is nothing there.",
+        shown="any in development, this machine in production",
+    )
     fhir_servers: frozenset[Server] | None = _setting(
         None,
         _servers,
@@ -213,6 +318,86 @@ class Settings:
     fetch_entries: int = _setting(1000, _number(1, 100_000), "How many entries of one list are used.")
     fetch_answer_mb: int = _setting(4, _number(1, 1024), "The largest answer that is read, in megabytes.")
     fetch_call_mb: int = _setting(16, _number(1, 1024), "How much is read for one call, in megabytes.")
+    clients: Path | None = _setting(  # noqa: RUF009 - as above
+        None,
+        _file,
+        "The file of clients that may call, and how they prove who they are: docs/how-to/let-a-client-in.md. "
+        "Production does not start without; in development, without it, anyone may call.",
+        shown="none",
+    )
+    public_url: str | None = _setting(
+        None,
+        _public_url,
+        "What clients put before `/cds-services`, such as `https://cds.example`: the tokens they send must name it.",
+        shown="none",
+    )
+    token_life_s: int = _setting(
+        LIFE_S, _number(1, 3600), "The longest that a client's token may live, from `iat` to `exp`, in seconds."
+    )
+    proxies: tuple[Network, ...] = _setting(
+        (),
+        _proxies,
+        "The proxies whose word on a client's certificate counts: addresses or networks, with commas between them.",
+        shown="none",
+    )
+    certificate_header: str | None = _setting(
+        None,
+        _header,
+        "The header in which these proxies put the subject of a client's certificate that they verified.",
+        shown="none",
+    )
+    allow_open: bool = _setting(
+        False,  # noqa: FBT003 - a default
+        _switch,
+        "`on` lets development, which is open to anyone, listen on other addresses than this machine's own.",
+        shown="`off`",
+    )
+    store: Address = _setting(  # noqa: RUF009 - a value, too
+        DEFAULT,
+        Address.read,
+        "The database for the audit trail and feedback: `sqlite:///file`, or `postgresql://user@host/database`. What "
+        "it keeps: docs/explanation/store.md.",
+        shown="`sqlite:///cds-service.sqlite3`, in the working folder",
+    )
+    store_file: Address | None = _setting(  # noqa: RUF009 - as above
+        None,
+        Address.read_file,
+        "A file with the URL of the database, for one with a password; it goes before `CDS_STORE`.",
+        shown="none",
+    )
+    spill: Path | None = _setting(  # noqa: RUF009 - as above
+        None,
+        Path,
+        "The folder for what the database does not take, until it does. It must outlive the process.",
+        shown="`cds-service-spill`, beside the file of SQLite or in the working folder",
+    )
+    store_comments: bool = _setting(
+        False,  # noqa: FBT003 - a default
+        _switch,
+        "`on` keeps what clinicians write about why they overrode a card. It may name patients; `off` keeps only how "
+        "long it is.",
+        shown="`off`",
+    )
+    keep_days: int = _setting(
+        730, _number(1, 36_500), "How many days of the audit trail and of feedback `cds-service store prune` leaves."
+    )
+    pseudonym_keys: PseudonymKeys | None = _setting(  # noqa: RUF009 - as above
+        None,
+        PseudonymKeys.read,
+        "A file with secrets, one a line, each of at least 32 bytes, from which the pseudonyms of users and patients "
+        "are made. The first makes new ones, the others still find older ones. Without it nothing is remembered of "
+        "what was shown to whom.",
+        shown="none",
+    )
+    repeat_minutes: int = _setting(
+        30,
+        _number(0, 1440),
+        "For how many minutes a card that was shown at order-select is not shown again at order-sign, to clients that "
+        "want it so. `0`: always again.",
+    )
+    override_threshold: float = _setting(
+        0.9, _share, "The share of overridden cards above which `cds-service report` marks a card."
+    )
     log: bool = _setting(True, _switch, "`on` writes one line of JSON for each call on standard error.", shown="`on`")  # noqa: FBT003 - a default
 
     @classmethod
@@ -240,10 +425,82 @@ class Settings:
             raise WrongSettings("\n".join(mistakes))
         return cls(**read)
 
+    def may_start(self) -> None:
+        """Whether the service may be started so; `read` says only whether the settings can be understood.
+
+        Raises:
+            WrongSettings: naming every reason against it, those in the file of clients included.
+        """
+        reasons = [*self._reasons_of_the_mode(), *self._reasons_of_the_clients()]
+        if reasons:
+            raise WrongSettings("\n".join(reasons))
+
+    def _reasons_of_the_mode(self) -> Iterator[str]:
+        if self.mode == "production":
+            if self.clients is None:
+                yield "production needs `CDS_CLIENTS`: the clients that may call"
+            if self.public_url is None:
+                yield "production needs `CDS_PUBLIC_URL`: the address that clients know the service by"
+            if self.fhir_servers is None:
+                yield "production needs `CDS_FHIR_SERVERS`: the FHIR servers that may be asked"
+        elif not _is_loopback(self.host) and not self.allow_open:
+            yield (
+                f"development lets anyone call, so it does not listen on `{self.host}`: set `CDS_MODE=production`, or "
+                "`CDS_ALLOW_OPEN=on` where nobody else can reach it"
+            )
+
+    def _reasons_of_the_clients(self) -> Iterator[str]:
+        if self.certificate_header is not None and not self.proxies:
+            yield "`CDS_CERTIFICATE_HEADER` needs `CDS_PROXIES`: anyone could send that header"
+        if self.clients is None:
+            return
+        if self.public_url is None and self.mode != "production":
+            yield "`CDS_CLIENTS` needs `CDS_PUBLIC_URL`: the tokens of clients must name it"
+        try:
+            clients = read_clients(self.clients, development=self.mode == "development")
+        except BrokenClients as broken:
+            yield from map(str, broken.mistakes)
+        else:
+            yield from self._not_agreed(clients)
+
+    def _not_agreed(self, clients: Clients) -> Iterator[str]:
+        """Where the file of clients asks for what is not set."""
+        for client in clients.everyone:
+            if (client.deduplicate or client.override_kept_days) and self.pseudonym_keys is None:
+                yield f"the client `{client.name}` wants to be remembered: that needs `CDS_PSEUDONYM_KEYS`"
+            if client.certificate is not None and self.certificate_header is None:
+                yield f"the client `{client.name}` shows a certificate: that needs `CDS_CERTIFICATE_HEADER`"
+            more = self._beyond_the_list(client)
+            if more:
+                yield f"`CDS_FHIR_SERVERS` lacks what the client `{client.name}` names: {', '.join(more)}"
+
+    def _beyond_the_list(self, client: Client) -> list[str]:
+        if self.fhir_servers is None or client.fhir_servers is None:
+            return []
+        listed = {_with_port(server) for server in self.fhir_servers}
+        return sorted({_with_port(server) for server in client.fhir_servers} - listed)
+
     @property
     def fetches(self) -> bool:
         """Whether any FHIR server may be asked at all: in production only those that are set."""
         return self.fetch_ms > 0 and (self.mode == "development" or self.fhir_servers is not None)
+
+    @property
+    def store_address(self) -> Address:
+        """Where the store is."""
+        return self.store_file or self.store
+
+    @property
+    def spill_folder(self) -> Path:
+        """Where records wait for the store."""
+        return self.spill or self.store_address.spill
+
+    @property
+    def metrics_readers(self) -> tuple[Network, ...] | None:
+        """Who may read the counts: as set, else this machine in production; None for anyone."""
+        if self.metrics_from is not None or self.mode == "development":
+            return self.metrics_from
+        return (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

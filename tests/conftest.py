@@ -5,9 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
-from cds_service.app import create_app
-from cds_service.settings import Settings
-from tests.journeys.records import AT
+from tests.servers.service import a_service
 
 # The same cases on every machine and in every run; `HYPOTHESIS_PROFILE=search` looks for new ones.
 settings.register_profile("proof", derandomize=True, max_examples=200, deadline=None, database=None)
@@ -20,6 +18,7 @@ def pytest_addoption(parser):
 
 
 @pytest.fixture(scope="session")
-def client():
+def client(tmp_path_factory):
     """The real service on 22 November 2026, without logs, and without a way to any FHIR server."""
-    return create_app(Settings(log=False, fetch_ms=0), clock=lambda: AT).test_client()
+    with a_service(tmp_path_factory.mktemp("store"), log=False) as client:
+        yield client

@@ -96,6 +96,7 @@ class Evaluation:
 
     Attributes:
         at: the moment of the call, aware.
+        caller: None when nobody knows who called.
         caller: None when the call could not be authenticated.
         service: None when there is none at the address.
         hook: the service's hook.

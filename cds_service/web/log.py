@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from traceback import extract_tb
 from typing import Final, Self, TypeAlias
 from uuid import UUID
@@ -14,7 +15,9 @@ from cds_service.fhir.versions import Spoken
 from cds_service.fhir.wanted import Outcome
 from cds_service.hooks.discovery import ServiceId
 from cds_service.hooks.request import Shape
-from cds_service.web.errors import IssueCode
+from cds_service.web.auth import ClientsRead
+from cds_service.web.errors import IssueCode, Why
+from cds_service.web.keys import KeysFetched
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,10 @@ class Answered:
     """A call that was answered.
 
     Attributes:
+        client: its name in the file of clients; None where anyone may call.
         hook_instance: None when the client's is not a UUID: then it could be anything.
+        repeated: how many cards were not shown again.
+        shadow: how many cards were judged and shown to nobody.
         not_checked: how many cards could not be decided.
         fhir: the version of FHIR the client spoke; None when nothing had to be judged.
         others: how many resources were left out because they are another patient's.
@@ -31,9 +37,12 @@ class Answered:
     """
 
     service: ServiceId
+    client: str | None
     hook_instance: UUID | None
     status: int
     cards: int
+    repeated: int
+    shadow: int
     not_checked: int
     fhir: Spoken | None
     others: int
@@ -46,17 +55,47 @@ class Answered:
 class Discovered:
     """The discovery document was served."""
 
+    client: str | None
     status: int
     took_ms: float
 
 
 @dataclass(frozen=True, slots=True)
+class Feedback:
+    """Feedback was stored.
+
+    Attributes:
+        entries: how many there were.
+        new: how many of them had not been stored before.
+        again: how many had.
+    """
+
+    service: ServiceId
+    client: str | None
+    status: int
+    entries: int
+    new: int
+    again: int
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
-    """A call that was refused; `service` is None when there is none at the address."""
+    """A call that was refused.
+
+    Attributes:
+        service: None when there is none at the address.
+        client: as in `Answered`; also of a call that only claims to be that client's, where it was not authenticated.
+        hook_instance: None when it is not a UUID, or the call was refused before it was read.
+        reason: why, where the status does not tell.
+    """
 
     service: ServiceId | None
+    client: str | None
+    hook_instance: UUID | None
     status: int
     code: IssueCode
+    reason: Why | None
     took_ms: float
 
 
@@ -79,13 +118,22 @@ class Failed:
     """A call that ran into a mistake of ours: the type of the exception and its place, never its text."""
 
     service: ServiceId | None
+    client: str | None
+    hook_instance: UUID | None
     status: int
     error: type[Exception]
     place: Place
     took_ms: float
 
 
-Event: TypeAlias = Answered | Discovered | Refused | Failed
+@dataclass(frozen=True, slots=True)
+class StoreChanged:
+    """The store went away, came back, or lost records: one of its own closed list."""
+
+    what: StrEnum
+
+
+Event: TypeAlias = Answered | Discovered | Feedback | Refused | Failed | ClientsRead | KeysFetched | StoreChanged
 Log: TypeAlias = Callable[[Event], None]
 
 

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cds_service.app import create_app
 from cds_service.hooks.reading import ORDERS_IN
-from cds_service.settings import Settings
+from tests.servers.service import a_service
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 MARK = "Canary"
@@ -63,8 +62,9 @@ def call(hook):
 
 
 @pytest.fixture(scope="module")
-def client():
-    return create_app(Settings(fetch_ms=0), clock=lambda: AT).test_client()
+def client(tmp_path_factory):
+    with a_service(tmp_path_factory.mktemp("store")) as client:
+        yield client
 
 
 def lines_of(capfd):

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cds_service.app import create_app
-from cds_service.settings import Settings
-from tests.journeys.records import AT
+from tests.servers.service import a_service
 
 MARK = "Canary"
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -21,8 +19,9 @@ every_request = pytest.mark.parametrize("path", REQUESTS.values(), ids=REQUESTS)
 
 
 @pytest.fixture(scope="module")
-def logging_client():
-    return create_app(Settings(fetch_ms=0, strict=True), clock=lambda: AT).test_client()
+def logging_client(tmp_path_factory):
+    with a_service(tmp_path_factory.mktemp("store"), strict=True) as client:
+        yield client
 
 
 def marked(value, name=""):

@@ -9,10 +9,9 @@ import orjson
 import pytest
 
 from cds_service import __main__ as command_line
-from cds_service.app import create_app
 from cds_service.card_files import command
-from cds_service.settings import Settings
 from tests.journeys.records import AT, bundle, call, draft, liver_panel, medicine, prefetch
+from tests.servers.service import a_service
 
 ROOT = Path(__file__).parents[2]
 CARDS = ROOT / "cards"
@@ -34,7 +33,7 @@ def run(capsys, monkeypatch):
     """Run a command with these settings; gives the exit code and what was printed on both streams."""
 
     def run(*arguments, **settings):
-        for name in ("CDS_CARDS", "CDS_DISCOVERY", "CDS_MISSING_DATA", "CDS_JURISDICTION"):
+        for name in ("CDS_CARDS", "CDS_DISCOVERY", "CDS_MISSING_DATA", "CDS_JURISDICTION", "CDS_STORE"):
             monkeypatch.delenv(name, raising=False)
         for name, value in settings.items():
             monkeypatch.setenv(name, str(value))
@@ -373,14 +372,14 @@ def test_serve_serves_with_the_settings_of_the_environment(run, monkeypatch):
     assert [settings.jurisdiction for settings in served] == ["uk"]
 
 
-def test_the_server_of_another_country_answers_by_its_limits(run, file):
+def test_the_server_of_another_country_answers_by_its_limits(run, file, tmp_path):
     who = {**prefetch()["patient"], "birthDate": "1994-04-02"}
     path = file(call("order-sign", [DANTROLENE], {**prefetch(), "patient": who}))
     assert "32 years" not in run("check", path, *NOW)[1]
     assert "32 years" in run("check", path, *NOW, CDS_JURISDICTION="uk")[1]
     hook = "/cds-services/medication-safety-order-sign"
-    british = create_app(Settings(log=False, jurisdiction="uk"), clock=lambda: AT).test_client()
-    answer = british.post(hook, data=path.read_bytes(), content_type="application/json").get_json()
+    with a_service(tmp_path, log=False, jurisdiction="uk") as british:
+        answer = british.post(hook, data=path.read_bytes(), content_type="application/json").get_json()
     assert orjson.loads(run("check", path, "--json", *NOW, CDS_JURISDICTION="uk")[1]) == answer
 
 
@@ -390,3 +389,88 @@ def test_the_server_of_another_country_answers_by_its_limits(run, file):
 def test_explain_prints_json_when_it_is_asked_to(run, file):
     path = file(call("order-sign", [DANTROLENE], {**prefetch(), "medications": bundle(BACLOFEN)}))
     assert run("explain", path, "--json", *NOW)[1].startswith(("{", "["))
+
+
+# The store ------------------------------------------------------------------------------------------------------------
+
+ORDER = call("order-sign", [DANTROLENE], {**prefetch(), "medications": bundle(BACLOFEN)})
+SERVICE = "/cds-services/medication-safety-order-sign"
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """The settings of a store in which one call and what became of two of its cards are kept."""
+    folder = tmp_path_factory.mktemp("kept")
+    with a_service(folder, log=False) as client:
+        cards = client.post(SERVICE, json=ORDER).get_json()["cards"]
+        said = {"outcomeTimestamp": "2026-11-22T10:01:00Z"}
+        why = {"reason": {"code": "risk-benefit-ratio"}, "userComment": "Canary"}
+        feedback = [
+            {"card": cards[0]["uuid"], "outcome": "overridden", "overrideReason": why, **said},
+            {
+                "card": cards[1]["uuid"],
+                "outcome": "accepted",
+                "acceptedSuggestions": [{"id": cards[1]["suggestions"][0]["uuid"]}],
+                **said,
+            },
+        ]
+        assert client.post(f"{SERVICE}/feedback", json={"feedback": feedback}).status_code == 200
+    return {"CDS_STORE": f"sqlite:///{folder / 'store.sqlite3'}"}
+
+
+def test_the_report_says_what_became_of_the_cards(run, kept):
+    code, text, _ = run("report", **kept)
+    assert code == 0
+    assert "dantrolene-baseline-liver-tests v2: risk-benefit-ratio 1" in text
+    by_card = {one["card"]: one for one in orjson.loads(run("report", "--json", **kept)[1])["cards"]}
+    assert by_card["dantrolene-baseline-liver-tests"]["overridden"] == 1
+    assert by_card["dantrolene-baclofen"]["accepted"] == 1
+
+
+def test_the_report_of_one_card_has_no_other(run, kept):
+    cards = orjson.loads(run("report", "--json", "--card", "dantrolene-baclofen", **kept)[1])["cards"]
+    assert [one["card"] for one in cards] == ["dantrolene-baclofen"]
+
+
+def test_the_report_begins_where_it_is_told_to(run, kept):
+    assert orjson.loads(run("report", "--json", "--since", "2026-11-23", **kept)[1])["cards"] == []
+
+
+def test_the_report_of_the_shadow_is_empty_where_no_card_is_in_it(run, kept):
+    assert "0 cards" in run("report", "--shadow", **kept)[1]
+
+
+@pytest.mark.parametrize(("what", "lines"), [("evaluations", 1), ("feedback", 2)])
+def test_what_is_kept_is_exported_as_lines_of_json(run, kept, what, lines):
+    code, text, _ = run("store", "export", what, **kept)
+    assert code == 0
+    assert len([orjson.loads(line) for line in text.splitlines()]) == lines
+    assert "Canary" not in text
+
+
+def test_what_is_kept_is_exported_for_a_spreadsheet(run, kept):
+    code, text, _ = run("store", "export", "feedback", "--format", "csv", **kept)
+    assert code == 0
+    assert text.startswith('"received_at"')
+
+
+def test_what_is_old_is_deleted(run, kept):
+    assert "0 evaluations, 0 entries" in run("store", "prune", "--days", "36500", **kept)[1]
+
+
+def test_the_tables_are_made(run, tmp_path):
+    code, text, _ = run("store", "migrate", CDS_STORE=f"sqlite:///{tmp_path / 'new.sqlite3'}")
+    assert (code, "revision 0001" in text) == (0, True)
+
+
+def test_a_store_that_is_not_there_is_named(run, tmp_path):
+    code, _, said = run("report", CDS_STORE=f"sqlite:///{tmp_path / 'none.sqlite3'}")
+    assert code == 1
+    assert "cds-service store migrate" in said
+
+
+@pytest.mark.parametrize("wrong", [["report", "--since", "yesterday"], ["store", "prune", "--days", "0"]])
+def test_what_cannot_be_meant_is_refused(run, wrong):
+    with pytest.raises(SystemExit) as ended:
+        run(*wrong)
+    assert ended.value.code == 2

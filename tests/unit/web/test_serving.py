@@ -1,5 +1,6 @@
 """A real server over a real socket: what Flask's test client cannot show."""
 
+import gzip
 import json
 import os
 import signal
@@ -29,11 +30,25 @@ CALL = {
 SERVED = """
 from cds_service.hooks.discovery import Discovery
 from cds_service.web import serving
+from datetime import UTC, datetime
+from cds_service.web.auth import NotAuthenticated, OpenDoor, Reason
+from cds_service.web.limits import AtOnce, Most, Rates
 from cds_service.web.log import to_nowhere
-from cds_service.web.routes import create_web
+from cds_service.web.routes import Limits, Watch, create_web
+
+
+class Door(OpenDoor):
+    def admit(self, environ, address, service):
+        if environ.get("HTTP_AUTHORIZATION"):
+            raise NotAuthenticated(Reason.SIGNATURE)
+        return super().admit(environ, address, service)
 
 
 class Answer:
+    extension = None
+    traced = ()
+    gaps = {}  # noqa: RUF012
+    took_ms = {}  # noqa: RUF012
     cards = ({"summary": "One card"},)
     not_checked = 0
     spoken = None
@@ -43,8 +58,11 @@ class Answer:
 
 def create():
     discovery = Discovery(b'{"services": []}', {"sign": "order-sign"})
-    answer = lambda service, request: Answer
-    return create_web(answer, discovery, max_body_bytes=65536, cors_origins=("*",), log=to_nowhere)
+    limits = Limits(most=Most(65536), rates=Rates(), at_once=AtOnce(0))
+    answer = lambda service, request, admitted: Answer
+    now = lambda: datetime.now(tz=UTC)
+    watch = Watch(log=to_nowhere)
+    return create_web(answer, discovery, limits=limits, cors_origins=("*",), watch=watch, now=now, door=Door())
 
 
 if __name__ == "__main__":
@@ -133,7 +151,7 @@ def test_a_preflight_is_answered(connection):
     ("method", "address", "body", "headers", "status"),
     [
         ("POST", "/cds-services/sign", b"{", JSON, 400),
-        ("POST", "/cds-services/sign", b"[" * 1000 + b"]" * 1000, JSON, 400),
+        ("POST", "/cds-services/sign", b"[" * 1000 + b"]" * 1000, JSON, 413),
         ("POST", "/cds-services/nobody", b"{}", JSON, 404),
         ("GET", "/nowhere", None, {}, 404),
         ("GET", "/cds-services/sign", None, {}, 405),
@@ -160,6 +178,34 @@ def test_a_body_that_grows_beyond_the_limit_is_refused_while_it_grows(port):
         response = HTTPResponse(client)
         response.begin()
         assert response.status == 413
+
+
+def test_a_compressed_body_is_read(connection):
+    headers = JSON | {"Content-Encoding": "gzip"}
+    response, _ = ask(
+        connection, "POST", "/cds-services/sign", gzip.compress(json.dumps(CALL).encode()), headers=headers
+    )
+    assert response.status == 200
+
+
+def test_a_stranger_who_sends_a_body_slowly_keeps_nobody_waiting(port, connection):
+    """There is one thread: were it waiting for the rest of this body, nobody else would be answered."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as stranger:
+        stranger.sendall(
+            b"POST /cds-services/sign HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+            b"Authorization: Bearer forged\r\nContent-Length: 60000\r\n\r\n{"
+        )
+        response, _ = ask(connection, "POST", "/cds-services/sign", json.dumps(CALL))
+        assert response.status == 200
+        refused = HTTPResponse(stranger)
+        refused.begin()
+        assert refused.status == 401
+
+
+def test_the_server_in_front_does_not_give_its_name(connection):
+    response, _ = ask(connection, "GET", "/")
+    assert response.headers.get_all("Server") == [""]
+    assert "granian" not in str(response.headers).lower()
 
 
 @pytest.mark.parametrize(

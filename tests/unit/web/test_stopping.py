@@ -1,0 +1,287 @@
+"""How the server ends and is replaced: real processes, real signals, real sockets."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__)
+# The worker writes down what happens to it; `/slow` takes a second, `/body` waits for its body.
+SERVED = """
+import os
+import sys
+import time
+from cds_service.web import serving
+
+STARTS_IN_S = float(os.environ.get("STARTS_IN_S", "0"))
+
+
+def note(what):
+    with open(os.environ["NOTES"], "a") as notes:
+        notes.write(f"{what}\\n")
+
+
+def create():
+    time.sleep(STARTS_IN_S)
+
+    def application(environ, start):
+        match environ["PATH_INFO"]:
+            case "/slow":
+                note("slow begins")
+                time.sleep(1)
+                note("slow ends")
+            case "/body":
+                note("body begins")
+                environ["wsgi.input"].read(100)
+            case "/die":
+                os._exit(3)
+        start("200 OK", [("Server", "")])
+        return [str(os.getpid()).encode()]
+
+    def stop(seconds):
+        note(f"stop within {seconds:.0f}")
+        time.sleep(0.2)
+        note("stopped")
+
+    return serving.Served(application, stop)
+
+
+if __name__ == "__main__":
+    serving.run(
+        "served:create",
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        workers=int(sys.argv[2]),
+        threads=2,
+        check=lambda: open(os.environ["WRONG"]).read() or None,
+        starts_in_s=STARTS_IN_S,
+    )
+    note("served")
+"""
+
+
+class Server:
+    """A server in processes of its own."""
+
+    def __init__(self, folder, workers, **environment):
+        (folder / "served.py").write_text(SERVED)
+        self.notes, self.wrong = folder / "notes", folder / "wrong"
+        self.notes.touch()
+        self.wrong.touch()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        paths = os.pathsep.join((str(folder), str(HERE.parents[3])))
+        self.process = subprocess.Popen(  # noqa: S603 - our own lines, above
+            [sys.executable, "served.py", str(self.port), str(workers)],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": paths, "NOTES": str(self.notes), "WRONG": str(self.wrong)} | environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.until(self.answers)
+
+    def get(self, address="/"):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("GET", address)
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+    def answers(self):
+        try:
+            return self.get()
+        except OSError:
+            return None
+
+    def noted(self):
+        return self.notes.read_text().splitlines()
+
+    def until(self, holds):
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            if holds():
+                return
+            time.sleep(0.02)
+        pytest.fail("it did not come to pass")
+
+    def stop(self, how=signal.SIGTERM):
+        began = time.monotonic()
+        self.process.send_signal(how)
+        _, said = self.process.communicate(timeout=20)
+        return time.monotonic() - began, said
+
+
+@pytest.fixture
+def served(tmp_path):
+    servers = []
+
+    @contextmanager
+    def start(workers=1, **environment):
+        server = Server(tmp_path, workers, **environment)
+        servers.append(server)
+        yield server
+
+    yield start
+    for server in servers:
+        server.process.kill()
+        server.process.wait()
+        server.process.stderr.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_what_runs_is_finished_and_then_the_store_is_drained(served, how):
+    with served() as server:
+        answers = []
+        calling = threading.Thread(target=lambda: answers.append(server.get("/slow")))
+        calling.start()
+        server.until(lambda: "slow begins" in server.noted())
+        took_s, said = server.stop(how)
+        calling.join()
+    assert len(answers) == 1
+    assert server.noted() == ["slow begins", "slow ends", server.noted()[2], "stopped", "served"]
+    assert server.noted()[2] in {"stop within 8", "stop within 9"}
+    assert took_s < 5
+    assert (server.process.returncode, said) == (0, "")
+
+
+def test_every_worker_drains_its_own(served):
+    with served(workers=2) as server:
+        server.stop()
+    assert server.noted().count("stopped") == 2
+
+
+def test_a_call_that_never_ends_does_not_keep_the_store_from_being_drained(served):
+    with served() as server, socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"POST /body HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n")
+        server.until(lambda: "body begins" in server.noted())
+        took_s, _ = server.stop()
+    assert server.noted() == ["body begins", "stop within 4", "stopped", "served"]
+    assert 5 < took_s < 11
+
+
+def test_a_client_that_keeps_its_connection_does_not_keep_the_service(served):
+    with served() as server:
+        idle = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+        idle.request("GET", "/")
+        idle.getresponse().read()
+        with socket.create_connection(("127.0.0.1", server.port)):  # and one that never says anything
+            took_s, _ = server.stop()
+        idle.close()
+    assert took_s < 3
+
+
+@pytest.mark.parametrize(("workers", "starts_in_s"), [(1, 0.0), (1, 2.0), (2, 0.0)])
+def test_workers_are_replaced_without_dropping_a_call(served, workers, starts_in_s):
+    """A call that comes in the moment in which its connection is closed is sent again, as clients and proxies do."""
+    with served(workers, STARTS_IN_S=str(starts_in_s)) as server:
+        done, ended, closed = threading.Event(), Counter(), Counter()
+
+        def call(*, keep):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)  # makes itself anew
+            while not done.is_set():
+                try:
+                    connection.request("GET", "/")
+                    ended[connection.getresponse().read().decode()] += 1
+                except (http.client.RemoteDisconnected, ConnectionResetError):
+                    closed[keep] += 1
+                    connection.close()
+                except OSError as problem:
+                    ended[type(problem)] += 1
+                    connection.close()
+                if not keep:
+                    connection.close()
+            connection.close()
+
+        calling = [threading.Thread(target=call, kwargs={"keep": keep}) for keep in (True, True, False, False)]
+        for thread in calling:
+            thread.start()
+        server.until(lambda: len(ended) == workers)
+        server.process.send_signal(signal.SIGHUP)
+        server.until(lambda: server.noted().count("stopped") == workers)
+        server.until(lambda: len(ended) >= 2 * workers)
+        done.set()
+        for thread in calling:
+            thread.join()
+        server.stop()
+    assert len(ended) == 2 * workers
+    assert all(isinstance(who, str) for who in ended), ended
+    assert closed.total() <= 2, closed  # of ten thousands
+
+
+def test_what_cannot_start_replaces_nothing(served):
+    with served() as server:
+        before = server.get()
+        server.wrong.write_text("cards/methotrexate.yaml:8: `methotrexat` is not in the codelists")
+        server.process.send_signal(signal.SIGHUP)
+        time.sleep(1)
+        assert server.get() == before
+        _, said = server.stop()
+    assert said == (
+        "Not reloaded; what runs goes on:\ncards/methotrexate.yaml:8: `methotrexat` is not in the codelists\n"
+    )
+    assert server.process.returncode == 0
+
+
+def test_a_worker_that_died_is_replaced(served):
+    with served() as server:
+        before = server.get()
+        with pytest.raises((OSError, http.client.HTTPException)):
+            server.get("/die")
+        server.until(lambda: (server.answers() or before) != before)
+        server.stop()
+
+
+COUNTED = """
+import os
+from uuid import uuid4
+from cds_service.advice.record import Edition
+from cds_service.web import serving
+from cds_service.web.auth import Reason
+from cds_service.web.metrics import FOLDER, Metrics
+
+
+def create():
+    metrics = Metrics(Edition("0.1.0", "ab"))
+
+    def application(environ, start):
+        metrics.refused(Reason.EXPIRED)
+        start("200 OK", [])
+        return [metrics.written() if environ["PATH_INFO"] == "/metrics" else str(os.getpid()).encode()]
+
+    return serving.Served(application, lambda _seconds: metrics.close())
+
+
+if __name__ == "__main__":
+    import sys
+
+    serving.run("served:create", host="127.0.0.1", port=int(sys.argv[1]), workers=int(sys.argv[2]), threads=1)
+    assert FOLDER not in os.environ
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_whichever_worker_is_asked_it_has_counted_everything(served, monkeypatch, workers):
+    monkeypatch.setitem(globals(), "SERVED", COUNTED)
+    before = set(Path("/dev/shm").glob("cds-service-*")) if Path("/dev/shm").is_dir() else set()  # noqa: S108
+    with served(workers) as server:
+        asked = Counter()
+        while len(asked) < workers:
+            asked[server.get()] += 1
+        text = server.get("/metrics")
+        server.stop()
+    (line,) = (line for line in text.splitlines() if line.startswith('cds_auth_failures_total{reason="expired"}'))
+    assert float(line.split()[1]) >= asked.total() + 1
+    after = set(Path("/dev/shm").glob("cds-service-*")) if Path("/dev/shm").is_dir() else set()  # noqa: S108
+    assert after <= before
+    assert server.process.returncode == 0
