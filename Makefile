@@ -11,6 +11,9 @@ SECONDS ?= 60
 # These rooms decide what a prescriber sees: every line and every branch of them is tested.
 PROVED := cds_service/clinical/*,cds_service/rules/*,cds_service/hooks/*,cds_service/fhir/*
 
+# As many tests at a time as there are processors; those that start servers one after the other (tests/conftest.py).
+SIDE_BY_SIDE := -n auto --dist loadgroup
+
 .DEFAULT_GOAL := help
 .PHONY: help serve check lint types layers test docs audit coverage golden bench soak burden mutation format lock wheel sbom clean
 
@@ -35,7 +38,7 @@ layers: $(VENV)/.dev ## which room may import what
 	$(VENV)/bin/lint-imports --no-logo
 
 test: $(VENV)/.dev ## the tests, and that they reach every branch of the rooms that decide
-	$(RUN) -m pytest --cov --cov-report=
+	$(RUN) -m pytest $(SIDE_BY_SIDE) --cov --cov-report=
 	@$(RUN) -m coverage report --include='$(PROVED)' --fail-under=100
 
 docs: $(VENV)/.dev ## the generated reference pages are current
@@ -45,7 +48,7 @@ audit: $(VENV)/.dev ## no known vulnerability or unwanted licence in what is shi
 	@$(RUN) -m supply_chain.audit
 
 coverage: $(VENV)/.dev ## what the tests reach, room by room, also as htmlcov/index.html
-	$(RUN) -m pytest -q --cov --cov-report=html
+	$(RUN) -m pytest $(SIDE_BY_SIDE) -q --cov --cov-report=html
 	@$(RUN) -m coverage report
 	@$(RUN) -m coverage report --include='$(PROVED)' --fail-under=100
 

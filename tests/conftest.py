@@ -22,3 +22,16 @@ def client(tmp_path_factory):
     """The real service on 22 November 2026, without logs, and without a way to any FHIR server."""
     with a_service(tmp_path_factory.mktemp("store"), log=False) as client:
         yield client
+
+
+# Tests that start servers or watch the clock: where tests run side by side (`make test`), these run one by one.
+ALONE = (
+    *("tests/unit/store/", "tests/unit/web/", "tests/unit/fhir/test_fetch", "tests/unit/test_command_line_in_pipes"),
+    *("tests/journeys/test_two_processes", "tests/house/test_canary"),
+)
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if item.path.relative_to(config.rootpath).as_posix().startswith(ALONE):
+            item.add_marker(pytest.mark.xdist_group("alone"))

@@ -80,7 +80,7 @@ def cards_for(ordered, running):
     [
         pytest.param(
             *case,
-            id=f"{case[0]}: {VOCABULARY.ingredient_name(case[2])} ({case[1].route}) beside {case[3]!s:.60}",
+            id=f"{case[0]}: {VOCABULARY.ingredient_name(case[2])} ({case[1].route}) beside {case[3].name}",
         )
         for case in dict.fromkeys(cases())
     ],

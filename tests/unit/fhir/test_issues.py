@@ -77,7 +77,7 @@ def test_its_severity_is_that_of_the_card(indicator, severity):
         (Version.R4, {"status", "code", "patient", "identifiedDateTime", "evidence"}),
         (Version.R5, {"status", "code", "subject", "identifiedDateTime", "evidence", "encounter"}),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, Version) else "-".join(sorted(value)),
 )
 def test_each_version_has_its_own_names(version, members):
     everywhere = {"resourceType", "severity", "implicated", "detail", "reference"}

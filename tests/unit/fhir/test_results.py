@@ -92,7 +92,9 @@ def test_loinc_goes_by_other_names_too(system):
 
 
 @pytest.mark.parametrize("coding", [[TOTAL, DIRECT], [DIRECT, TOTAL]])
-@pytest.mark.parametrize("asked", [{"bilirubin"}, {"direct-bilirubin"}, {"bilirubin", "direct-bilirubin"}], ids=str)
+@pytest.mark.parametrize(
+    "asked", [{"bilirubin"}, {"direct-bilirubin"}, {"bilirubin", "direct-bilirubin"}], ids=["total", "direct", "both"]
+)
 def test_a_result_called_total_and_direct_bilirubin_at_once_is_neither(coding, asked):
     tests = {code: test for code, test in TESTS.items() if test.name in asked}
     (gap,) = read_all(observation(code={"coding": coding}), tests=tests)

@@ -47,7 +47,9 @@ SHOWN = [
 ]
 
 
-@pytest.mark.parametrize(("resource", "versions"), SHOWN, ids=repr)
+@pytest.mark.parametrize(
+    ("resource", "versions"), SHOWN, ids=lambda value: repr(value) if isinstance(value, dict) else None
+)
 def test_a_resource_shows_the_versions_it_can_be_of(resource, versions):
     assert spoken_by((resource,), {}) == Spoken(frozenset(versions))
 
