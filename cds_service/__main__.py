@@ -127,15 +127,19 @@ def _store(parser: argparse.ArgumentParser) -> None:
 
 def _moment(text: str) -> datetime:
     """A moment; a day begins at its midnight here, as the days of the clinic do."""
-    at = datetime.fromisoformat(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        message = f"`{text}` is no day like 2026-11-22, nor a moment like 2026-11-22T10:00:00Z"
+        raise argparse.ArgumentTypeError(message) from None
     return at.astimezone() if at.tzinfo is None else at
 
 
 def _days(text: str) -> int:
-    days = int(text)
-    if days < 1:
-        raise ValueError
-    return days
+    if not text.isdecimal() or int(text) < 1:
+        message = f"`{text}` is no number of days above 0"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
 
 
 def _cards(parser: argparse.ArgumentParser) -> None:

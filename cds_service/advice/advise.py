@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter
 from typing import Final
+from uuid import UUID
 
 from cds_service.advice.memory import NOTHING_SEEN, Memory, NoMemory, Seen
 from cds_service.advice.policy import Fetch, Fetching, MissingData, Policy
 from cds_service.advice.record import Phase
 from cds_service.advice.rendering import Advice, render, shown
 from cds_service.advice.settling import SELECT, SIGN
-from cds_service.card_files.cards import Selection
+from cds_service.card_files.cards import Selection, Status
 from cds_service.card_files.library import WITHOUT_ORDERS, Library
 from cds_service.clinical.interests import Interests
 from cds_service.clinical.model import ABSENT, Situation, Why
@@ -69,7 +70,7 @@ def advise(  # noqa: PLR0913 - the whole of what an answer depends on, each by i
     judged = clock()
     if examined is None:
         return Advice(took_ms=_took_ms(began, judged, judged, timed.spent))
-    _refuse_if_missing(request, examined, shown(examined.findings, library), policy)
+    _refuse_if_missing(request, examined, shown(examined.findings, library), library, policy)
     version = examined.spoken.answered_in
     context = OrderContext(
         request.patient_id, request.encounter_id, request.user_id, at, version, policy.detected_issue
@@ -102,12 +103,24 @@ def _remembered(
     """What the memory has for this call, and whether it wants what is shown now; it is asked only if it may matter."""
     coordinates = policy.deduplicate if request.coordinates is None else request.coordinates
     overrides = bool(policy.override_kept)
-    may_matter = request.user_id is not None and any(finding.tier is not None for finding in findings)
+    may_matter = _can_be_remembered(request) and any(finding.tier is not None for finding in findings)
     asking = may_matter and (overrides or (coordinates and request.hook == SIGN))
     seen = memory.seen(request, at) if asking else NOTHING_SEEN
     if not coordinates:
         seen = replace(seen, shown={})
     return seen, may_matter and (overrides or (coordinates and request.hook == SELECT))
+
+
+def _can_be_remembered(request: HookRequest) -> bool:
+    """Whether somebody is named who could remember, and the ids of the cards are those of this call alone.
+
+    They are made from hookInstance: where that is no UUID, feedback about another patient's card could bear them.
+    """
+    try:
+        UUID(request.hook_instance)
+    except ValueError:
+        return False
+    return request.user_id is not None
 
 
 def _took_ms(began: float, judged: float, rendered: float, fetching: float) -> Mapping[Phase, float]:
@@ -202,12 +215,18 @@ def with_missing_data(reading: Reading, interests: Interests, drafts: Drafts, fe
     return reading
 
 
-def _refuse_if_missing(request: HookRequest, examined: Examined, findings: tuple[Finding, ...], policy: Policy) -> None:
-    """Refuse where nobody would see a card, or where the deployment wants the letter of the specification."""
+def _refuse_if_missing(
+    request: HookRequest, examined: Examined, findings: tuple[Finding, ...], library: Library, policy: Policy
+) -> None:
+    """Refuse where nobody would see a card, or where the deployment wants the letter of the specification.
+
+    What only cards in the shadow ask for is none of the client's business.
+    """
     without_orders = request.hook in WITHOUT_ORDERS
     if not without_orders and policy.missing_data is not MissingData.REFUSE:
         return
-    needed = examined.selection.interests.keys - _REFINING
+    chosen = (library.cards[rule.id] for rule in examined.selection.rules)
+    needed = frozenset().union(*[card.needs for card in chosen if card.status is Status.ACTIVE]) - _REFINING
     absent = tuple(sorted(key for key in needed if _absent(key, examined.situation)))
     if without_orders:
         if absent and len(absent) == len(needed):

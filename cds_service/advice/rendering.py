@@ -11,7 +11,7 @@ from cds_service.advice import moments, not_checked
 from cds_service.advice.markdown import plain
 from cds_service.advice.memory import NOTHING_SEEN, Overridden, Remembered, Seen, ToRemember
 from cds_service.advice.record import Phase, Showing, Traced
-from cds_service.advice.settling import facts_of, settle_with
+from cds_service.advice.settling import facts_of, lowered, repeated
 from cds_service.advice.suggestions import buttons, once_each, taper_plan
 from cds_service.advice.wording import LONGEST_SUMMARY, Wording
 from cds_service.card_files.cards import Card, Claim, Selection, Show, Status
@@ -106,25 +106,26 @@ def render(  # noqa: PLR0913, PLR0917 (an answer is made of everything before it
     cards: list[CardJson] = []
     said: list[Finding] = []
     traced: list[Traced] = []
-    repeated: list[Remembered] = []
+    repeats: list[Remembered] = []
     to_remember: list[ToRemember] = []
-    for settled in settle_with(settle(shown(findings, library)), seen, library.cards, situation):
-        finding = settled.finding
+    for settled in settle(shown(findings, library)):
+        file = library.cards[settled.rule.id]
+        finding, overridden = lowered(settled, seen, file, situation)
         said.append(finding)
         if finding.tier is None or finding.indicator is None:
             continue
-        if settled.repeats:
-            repeated.append(settled.repeats)
-            traced.append(_traced(finding, library, request, Showing.REPEAT))
-            continue
-        card = _card_or_none(finding, situation, library, request, context, settled.overridden)
+        card = _card_or_none(finding, situation, library, request, context, overridden)
         if card is None:
             said[-1] = _failed(finding)
             continue
+        words = _says(card)
+        if before := repeated(finding, seen, file, situation, words):
+            repeats.append(before)
+            traced.append(_traced(finding, library, situation, request, Showing.REPEAT, before.uuid))
+            continue
         cards.append(card)
         if remembering:
-            file = library.cards[finding.rule.id]
-            facts = facts_of(finding, file, situation)
+            facts = facts_of(finding, file, situation, words)
             to_remember.append(ToRemember(file.id, file.version, finding.indicator, UUID(card["uuid"]), facts))
     cards = once_each(cards)
     open_ = tuple(finding for finding in said if not_checked.worth_saying(finding, situation, library))
@@ -137,9 +138,9 @@ def render(  # noqa: PLR0913, PLR0917 (an answer is made of everything before it
     return Advice(
         tuple(cards),
         sum(finding.tier is None for finding in said),
-        traced=(*_shown_cards(cards), *traced, *_in_the_shadow(findings, library, request)),
+        traced=(*_shown_cards(cards), *traced, *_in_the_shadow(findings, situation, library, request)),
         gaps=_counted(said),
-        repeated=tuple(repeated),
+        repeated=tuple(repeats),
         to_remember=tuple(to_remember),
     )
 
@@ -153,19 +154,36 @@ def _shown_cards(cards: Iterable[CardJson]) -> Iterable[Traced]:
         yield Traced(about["id"], about["version"], indicator, UUID(card["uuid"]), Showing.SHOWN, suggestions)
 
 
-def _in_the_shadow(findings: tuple[Finding, ...], library: Library, request: HookRequest) -> Iterable[Traced]:
+def _says(card: CardJson) -> tuple[str, ...]:
+    """All that a clinician reads of a card."""
+    suggestions = card.get("suggestions", ())
+    actions = [action["description"] for one in suggestions for action in one["actions"]]
+    return (card["summary"], card["detail"], *[one["label"] for one in suggestions], *actions)
+
+
+def _in_the_shadow(
+    findings: tuple[Finding, ...], situation: Situation, library: Library, request: HookRequest
+) -> Iterable[Traced]:
     """The cards that would have been shown, were they active: settled among all others, as they would be."""
     if all(library.cards[finding.rule.id].status is Status.ACTIVE for finding in findings):
         return
     for finding in settle(findings):
         if finding.indicator is not None and library.cards[finding.rule.id].status is Status.SHADOW:
-            yield _traced(finding, library, request, Showing.SHADOW)
+            yield _traced(finding, library, situation, request, Showing.SHADOW)
 
 
-def _traced(finding: Finding, library: Library, request: HookRequest, showing: Showing) -> Traced:
+def _traced(  # noqa: PLR0913, PLR0917 (as `render`)
+    finding: Finding,
+    library: Library,
+    situation: Situation,
+    request: HookRequest,
+    showing: Showing,
+    uuid: UUID | None = None,
+) -> Traced:
+    """What the audit keeps of a card that is not in the answer; of a repeat, the uuid that it was shown with."""
     card = library.cards[finding.rule.id]
     indicator = finding.indicator or Indicator.INFO
-    return Traced(card.id, card.version, indicator, _uuid(finding, request), showing)
+    return Traced(card.id, card.version, indicator, uuid or _uuid(finding, situation, request), showing)
 
 
 def _counted(findings: Iterable[Finding]) -> Mapping[Why, int]:
@@ -200,10 +218,15 @@ def _failed(finding: Finding) -> Finding:
 _URGENCY: Final = {"critical": 0, "warning": 1, "info": 2}
 
 
-def _uuid(finding: Finding, request: HookRequest) -> UUID:
-    """The same call always gets the same answer."""
-    refs = [order.ref for order in finding.orders]
-    return uuid5(NAMESPACE, "|".join((request.hook_instance, finding.rule.id, *refs)))
+def _uuid(finding: Finding, situation: Situation, request: HookRequest) -> UUID:
+    """The same call always gets the same answer.
+
+    Made from the places of its orders among the others, and not from their ids: who has the audit record, which holds
+    the rest of what it is made from, could find an id by trying.
+    """
+    refs = sorted({order.ref for order in situation.orders.items})
+    places = [str(refs.index(order.ref)) for order in finding.orders]
+    return uuid5(NAMESPACE, "|".join((request.hook_instance, finding.rule.id, *places)))
 
 
 def card_json(  # noqa: PLR0913, PLR0917 (a card is made of everything before it)
@@ -221,7 +244,7 @@ def card_json(  # noqa: PLR0913, PLR0917 (a card is made of everything before it
     line = Wording(card, finding, situation, library, plan)
     text = Wording(card, finding, situation, library, plan, markup=True)
     fixed = _fixed(card, (library.codelists.developer, library.codelists.funding), _sources_of(card, finding))
-    uuid = _uuid(finding, request)
+    uuid = _uuid(finding, situation, request)
     summary, detail = _words(show, finding)
     heard = f"\n\n{_lowered_since(overridden)}" if overridden else ""
     written: CardJson = {

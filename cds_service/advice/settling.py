@@ -7,85 +7,72 @@ encounter has a memory of its own; critical cards and what could not be checked 
 names what it does not repeat.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Collection
+from dataclasses import fields, is_dataclass, replace
 from typing import Final
 
 from cds_service.advice.memory import Overridden, Remembered, Seen
 from cds_service.card_files.cards import Card
 from cds_service.clinical.codes import Indicator
 from cds_service.clinical.model import Medication, Situation
-from cds_service.rules.evaluate import Finding
+from cds_service.rules.evaluate import Finding, known_by
 
 SELECT: Final = "order-select"
 SIGN: Final = "order-sign"
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """One finding, and what the memory says of it.
+def lowered(finding: Finding, seen: Seen, card: Card, situation: Situation) -> tuple[Finding, Overridden | None]:
+    """A warning that this clinician overrode for this patient is information, and why.
 
-    Attributes:
-        repeats: the card that said the same a moment ago; None when the finding is to be shown.
-        overridden: why a warning is information now; None when it is not lowered.
+    Only as long as nothing it rests on is newer than the override, the drafts themselves aside: who overrode a slightly
+    raised value has not seen the next one. What has no date counts as newer.
     """
+    if finding.indicator is not Indicator.WARNING or card.id not in seen.overridden:
+        return finding, None
+    same = [one for one in seen.overridden[card.id] if one.version == card.version]
+    overridden = max(same, key=lambda one: one.at, default=None)
+    if overridden is None or not _knew_all(finding, overridden, situation):
+        return finding, None
+    return replace(finding, indicator=Indicator.INFO), overridden
 
-    finding: Finding
-    repeats: Remembered | None = None
-    overridden: Overridden | None = None
+
+def _knew_all(finding: Finding, overridden: Overridden, situation: Situation) -> bool:
+    on = overridden.at.date()
+    return all(known_by(item, on, situation) for item in finding.evidence if item not in finding.orders)
 
 
-def settle_with(
-    findings: Iterable[Finding], seen: Seen, cards: Mapping[str, Card], situation: Situation
-) -> tuple[Settled, ...]:
-    """What the memory says of each finding, in their order.
+def repeated(
+    finding: Finding, seen: Seen, card: Card, situation: Situation, says: Collection[str]
+) -> Remembered | None:
+    """The card that said the same at order-select, at least as urgently; None when it is to be shown.
 
     Args:
-        findings: settled among themselves (`rules.evaluate.settle`).
-        seen: what this clinician saw and overrode.
-        cards: by id, as the library has them.
-        situation: what the findings were found in.
+        finding: as it would be shown now.
+        seen: what this clinician was shown.
+        card: whose finding it is.
+        situation: what it was found in.
+        says: the words that it would be shown with, and those on its buttons.
     """
-    return tuple([_settled(finding, seen, cards[finding.rule.id], situation) for finding in findings])
-
-
-def _settled(finding: Finding, seen: Seen, card: Card, situation: Situation) -> Settled:
-    if finding.indicator is None or finding.indicator is Indicator.CRITICAL:
-        return Settled(finding)
-    overridden = _newest(seen.overridden.get(card.id, ()), card.version)
-    if overridden is not None and finding.indicator is Indicator.WARNING:
-        finding = replace(finding, indicator=Indicator.INFO)
-    else:
-        overridden = None
-    repeats = None
-    if situation.hook == SIGN and (shown := seen.shown.get(card.id)):
-        repeats = _repeated(finding, shown, card, situation)
-    return Settled(finding, repeats, overridden)
-
-
-def _newest(overridden: tuple[Overridden, ...], version: int) -> Overridden | None:
-    return max((one for one in overridden if one.version == version), key=lambda one: one.at, default=None)
-
-
-def _repeated(finding: Finding, shown: tuple[Remembered, ...], card: Card, situation: Situation) -> Remembered | None:
-    """The card that was shown with the same facts, at least as urgently; a card may have been shown for two orders."""
-    facts = facts_of(finding, card, situation)
+    shown = seen.shown.get(card.id)
+    indicator = finding.indicator
+    if situation.hook != SIGN or not shown or indicator is None or indicator is Indicator.CRITICAL:
+        return None
+    facts = facts_of(finding, card, situation, says)
     for one in reversed(shown):
-        as_urgent = finding.indicator is not None and one.indicator.urgency <= finding.indicator.urgency
-        if one.version == card.version and as_urgent and one.has_facts(facts):
+        if one.version == card.version and one.indicator.urgency <= indicator.urgency and one.has_facts(facts):
             return one
     return None
 
 
-def facts_of(finding: Finding, card: Card, situation: Situation) -> bytes:
-    """What a card rests on, in a form in which equal facts are equal bytes.
+def facts_of(finding: Finding, card: Card, situation: Situation, says: Collection[str]) -> bytes:
+    """What a card rests on and says, in a form in which the same is the same bytes.
 
-    Its degree, its evidence, what remained open, which factors hold, and every result of the tests that its words speak
-    of: a new result changes what the card says even where it does not change whether it speaks. Whether a draft is
-    selected is left out: that is what differs between order-select and order-sign.
+    Its degree, its evidence, what remained open, which factors hold, every result of the tests that its words speak of,
+    and the words themselves: a dose that adds up differently, or a button that was not there, is news. That a draft is
+    selected now and was not before is none by itself.
     """
     results = tuple([one for one in situation.results.items if one.test in card.tests])
-    facts = (finding.tier, finding.evidence, finding.factors, finding.renewal, finding.gaps, results)
+    facts = (finding.tier, finding.evidence, finding.factors, finding.renewal, finding.gaps, results, tuple(says))
     return repr(_plain(facts)).encode()
 
 

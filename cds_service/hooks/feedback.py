@@ -1,13 +1,15 @@
 """What became of a card: the feedback of CDS Hooks, read from its JSON."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeGuard
 from uuid import UUID
 
 from cds_service.hooks.cards import OVERRIDE_REASON_SYSTEM, OVERRIDE_REASONS
-from cds_service.hooks.checking import Mistake, Schema
+from cds_service.hooks.checking import MOST_LISTED, Mistake, Schema
 from cds_service.hooks.reading import UnreadableRequest
 from cds_service.hooks.request import Json
 
@@ -56,32 +58,47 @@ def read_feedback(body: Json, *, own_reasons: frozenset[str] = frozenset()) -> t
     Raises:
         UnreadableRequest: with every mistake by its path.
     """
-    if not _SCHEMA.accepts(body):
-        raise UnreadableRequest(_SCHEMA.mistakes(body))
+    accepted = _SCHEMA.accepts(body)
+    mistakes = () if accepted else _SCHEMA.mistakes(body)
+    mistakes = (*mistakes, *islice(_unreadable(body), MOST_LISTED - len(mistakes)))
+    if mistakes or not accepted:
+        raise UnreadableRequest(mistakes)
     entries: Any = body
-    mistakes: list[Mistake] = []
-    read = [_read(entry, f"feedback[{at}]", own_reasons, mistakes) for at, entry in enumerate(entries["feedback"])]
-    if mistakes:
-        raise UnreadableRequest(tuple(mistakes))
-    return tuple(one for one in read if one is not None)
+    return tuple([_read(entry, own_reasons) for entry in entries["feedback"]])
 
 
-def _read(entry: Any, where: str, own_reasons: frozenset[str], mistakes: list[Mistake]) -> Feedback | None:  # noqa: ANN401 - the schema has proved it
-    before = len(mistakes)
-    at = _moment(entry["outcomeTimestamp"], f"{where}.outcomeTimestamp", mistakes)
-    card = _uuid(entry["card"], f"{where}.card", mistakes)
-    accepted = [
-        _uuid(one["id"], f"{where}.acceptedSuggestions[{number}].id", mistakes)
-        for number, one in enumerate(entry.get("acceptedSuggestions") or ())
-    ]
-    if len(mistakes) > before or at is None or card is None:
-        return None
+def _unreadable(body: Json) -> Iterator[Mistake]:
+    """The texts that are no moments and no UUIDs, also beside mistakes of another kind."""
+    entries = body.get("feedback") if isinstance(body, dict) else None
+    for at, entry in enumerate(entries) if isinstance(entries, list) else ():
+        if not isinstance(entry, dict):
+            continue
+        where = f"feedback[{at}]"
+        if _is_said(moment := entry.get("outcomeTimestamp")) and _moment(moment) is None:
+            yield Mistake(f"{where}.outcomeTimestamp", _NO_MOMENT)
+        if _is_said(card := entry.get("card")) and _uuid(card) is None:
+            yield Mistake(f"{where}.card", _NO_UUID)
+        suggestions = entry.get("acceptedSuggestions")
+        for number, one in enumerate(suggestions) if isinstance(suggestions, list) else ():
+            if isinstance(one, dict) and _is_said(named := one.get("id")) and _uuid(named) is None:
+                yield Mistake(f"{where}.acceptedSuggestions[{number}].id", _NO_UUID)
+
+
+_NO_MOMENT: Final = "must be a moment with its offset, like `2026-11-22T10:00:00Z`"
+_NO_UUID: Final = "must be a UUID that this service gave"
+
+
+def _is_said(value: Json) -> TypeGuard[str]:
+    return isinstance(value, str) and value != ""
+
+
+def _read(entry: Any, own_reasons: frozenset[str]) -> Feedback:  # noqa: ANN401 - what is read below, has been proved
     why = entry.get("overrideReason") or {}
     return Feedback(
-        card=card,
+        card=UUID(entry["card"]),
         outcome=Verdict(entry["outcome"]),
-        at=at,
-        suggestions=tuple(one for one in accepted if one is not None),
+        at=datetime.fromisoformat(entry["outcomeTimestamp"].upper()).astimezone(UTC),
+        suggestions=tuple([UUID(one["id"]) for one in entry.get("acceptedSuggestions") or ()]),
         reason=_reason(why.get("reason"), own_reasons),
         comment=why.get("userComment") or None,
     )
@@ -95,21 +112,17 @@ def _reason(coding: Any, own: frozenset[str]) -> str | None:  # noqa: ANN401 - a
     return code if ours or code in own else OTHER_REASON
 
 
-def _moment(text: str, where: str, mistakes: list[Mistake]) -> datetime | None:
+def _moment(text: str) -> datetime | None:
     """RFC 3339, with its offset: `fromisoformat` reads more shapes than that, all of them unmistakable."""
     try:
         moment = datetime.fromisoformat(text.upper())  # `t` and `z` are RFC 3339, too
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
+        return None if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        pass
-    mistakes.append(Mistake(where, "must be a moment with its offset, like `2026-11-22T10:00:00Z`"))
-    return None
+        return None
 
 
-def _uuid(text: str, where: str, mistakes: list[Mistake]) -> UUID | None:
+def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:
-        mistakes.append(Mistake(where, "must be a UUID that this service gave"))
         return None

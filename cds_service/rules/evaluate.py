@@ -181,11 +181,11 @@ def _nothing_new(orders: tuple[Medication, ...], evidence: tuple[Evidence, ...],
         return False
     since = min(before.written.last for before in renewed if before is not None and before.written is not None)
     others = (item for item in evidence if item not in orders)
-    return all(_known_by(item, since, situation) for item in others)
+    return all(known_by(item, since, situation) for item in others)
 
 
-def _known_by(item: Evidence, since: date, situation: Situation) -> bool:
-    """Whether it was true when the running order was written; what has no date counts as new."""
+def known_by(item: Evidence, since: date, situation: Situation) -> bool:
+    """Whether it was true on that day already; what has no date counts as new."""
     if isinstance(item, Patient):
         return True  # who the patient is, is no news
     day = _series_start(item, situation) if isinstance(item, Medication) else item.since

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cds_service.advice.advise import advise
+from cds_service.advice.advise import NothingToCheck, advise
 from cds_service.advice.memory import NOTHING_SEEN, Overridden, Remembered, Seen
 from cds_service.advice.policy import Policy, from_prefetch_only
 from cds_service.advice.record import Phase, Showing
@@ -17,10 +17,11 @@ from cds_service.clinical.codes import Indicator
 from cds_service.clinical.model import Why
 from tests.journeys import records
 from tests.journeys.records import draft, liver_panel, medicine, result
-from tests.unit.advice.cases import OURS, card_that, request
+from tests.unit.advice.cases import OURS, card_that, library_of, request
 
 COORDINATING = Policy(deduplicate=True)
-REMEMBERING = Policy(override_kept=timedelta(days=30))
+DAYS = timedelta(days=30)
+REMEMBERING = Policy(override_kept=DAYS)
 DANTROLENE = draft("dantrolene 25", dose=25)
 BACLOFEN = medicine("baclofen 10", "run", written=100, dose=10, times=3)
 RECORD = {"medications": [BACLOFEN], "results": liver_panel(5)}
@@ -175,12 +176,17 @@ def test_unchanged_facts_are_unchanged_where_results_were_read_twice():
     assert card not in ids(conversation(select(sent=record), sign(sent=record)))
 
 
-def test_a_draft_beside_the_selected_one_is_no_new_fact():
-    beside = draft("baclofen 10", "draft-2", dose=10)
-    record = RECORD | {"medications": []}
-    first = select(DANTROLENE, beside, sent=record, selections=["MedicationRequest/draft-1"])
-    assert "dantrolene-baclofen" in ids(answer(first, Notebook()))
-    assert "dantrolene-baclofen" not in ids(conversation(first, sign(DANTROLENE, beside, sent=record)))
+def test_a_draft_that_is_selected_only_now_and_changes_what_the_card_says_is_said():
+    small, large = (draft("tizanidine 4", name, dose=dose) for name, dose in (("a", 2), ("b", 8)))
+    first = select(small, large, selections=["MedicationRequest/a"])
+    assert "tizanidine-first-dose" in ids(answer(first, Notebook()))
+    assert "tizanidine-first-dose" in ids(conversation(first, sign(small, large)))
+
+
+def test_a_draft_that_is_selected_only_now_and_changes_nothing_is_not_repeated():
+    beside = draft("amoxicillin", "draft-2")
+    first = select(DANTROLENE, beside, selections=["MedicationRequest/draft-1"])
+    assert "dantrolene-baclofen" not in ids(conversation(first, sign(DANTROLENE, beside)))
 
 
 WARNING = card_that()
@@ -264,6 +270,27 @@ def test_an_override_of_another_version_counts_for_nothing():
     assert [card["indicator"] for card in advice.cards if card["summary"] == "Spoken"] == ["warning"]
 
 
+RAISED = [result("ALT", 1.5, 10, "alt-raised")]
+
+
+@pytest.mark.parametrize(
+    ("results", "indicator"),
+    [(RAISED, "info"), ([*RAISED, result("ALT", 2.5, 1, "alt-higher")], "warning")],
+    ids=["the value that was overridden", "a newer value"],
+)
+def test_an_override_counts_for_what_it_was_about_and_not_for_what_came_after(results, indicator):
+    card = "dantrolene-abnormal-liver-tests"
+    running = medicine("dantrolene 25", "d", written=400, dose=25)
+    record = {"medications": [running], "results": results}
+    again = draft("dantrolene 25", "draft-1", dose=25, priorPrescription={"reference": "MedicationRequest/d"})
+    plain = answer(sign(again, sent=record), Notebook(), policy=REMEMBERING)
+    assert card in ids(plain)
+    seen = overridden(OURS.cards[card].version, card)
+    advice = answer(sign(again, sent=record), Fixed(seen), policy=REMEMBERING)
+    (shown,) = [one for one in advice.cards if one["extension"][EXTENSION]["id"] == card]
+    assert shown["indicator"] == indicator
+
+
 def test_a_critical_card_stays_critical_whatever_was_overridden():
     seen = overridden(OURS.cards["dantrolene-baseline-liver-tests"].version, "dantrolene-baseline-liver-tests")
     call = sign(sent=RECORD | {"results": []})
@@ -297,6 +324,30 @@ def test_a_card_in_the_shadow_is_counted_and_shown_to_nobody():
     assert advice.cards == ()
     (one,) = advice.traced
     assert (one.card, one.showing, one.indicator) == ("spoken", Showing.SHADOW, Indicator.WARNING)
+
+
+def chart(*, taking=(), **sent):
+    """A chart that is opened, with only the lists that are named."""
+    call = request(hook="patient-view", sent={"medications": list(taking), **sent})
+    kept = {"patient", *sent} | ({"medications"} if taking else set())
+    return replace(call, prefetch={key: value for key, value in call.prefetch.items() if key in kept})
+
+
+ABOUT_TIZANIDINE = {"when": "{taking: tizanidine}, {condition: active-liver-disease}", "hooks": "patient-view"}
+ABOUT_DANTROLENE = {"when": "{taking: dantrolene}", "hooks": "patient-view", "id": "heard"}
+
+
+def test_a_card_in_the_shadow_does_not_make_a_refusal_an_empty_answer():
+    active, shadow = tuple(ABOUT_DANTROLENE.items()), (*ABOUT_TIZANIDINE.items(), ("status", "shadow"))
+    call = chart(conditions=[])
+    for cards in ((active,), (active, shadow)):
+        with pytest.raises(NothingToCheck):
+            answer(call, Notebook(), library=library_of(*cards))
+
+
+def test_a_card_in_the_shadow_refuses_nothing():
+    shadow = card_that(**ABOUT_TIZANIDINE, status="shadow")
+    assert answer(chart(), Notebook(), library=shadow).cards == ()
 
 
 def test_a_card_in_the_shadow_is_not_remembered():
@@ -355,6 +406,9 @@ def test_a_memory_takes_away_no_more_than_what_the_answer_names(then, now):
     kept_back = set(ids(plain)) - set(ids(remembering))
     named = {one["id"] for one in (remembering.extension or {REPEATS: {"cards": []}})[REPEATS]["cards"]}
     assert kept_back == named <= set(ids(said))
+    words = {card["extension"][EXTENSION]["id"]: (card["summary"], card["detail"]) for card in said.cards}
+    now_said = {card["extension"][EXTENSION]["id"]: (card["summary"], card["detail"]) for card in plain.cards}
+    assert all(words[one] == now_said[one] for one in kept_back)
     lost = {card["extension"][EXTENSION]["id"]: card["indicator"] for card in plain.cards}
     assert "critical" not in {lost[one] for one in kept_back}
     assert "not-checked" not in kept_back
@@ -373,3 +427,11 @@ def test_rules_whose_time_has_run_out_are_said_to_be_not_checked():
     (card,) = [one for one in advice.cards if one["extension"][EXTENSION]["id"] == "not-checked"]
     assert card["indicator"] == "warning"
     assert "The time for an answer ran out" in card["detail"]
+
+
+def test_where_the_hook_instance_is_no_uuid_nothing_is_remembered():
+    memory = Notebook()
+    for hook in (select, sign):
+        advice = answer(replace(hook(), hook_instance="1"), memory, policy=Policy(deduplicate=True, override_kept=DAYS))
+        assert "dantrolene-baclofen" in ids(advice)
+    assert (memory.asked, memory.kept) == (0, [])

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.hooks.cards import OVERRIDE_REASON_SYSTEM, OVERRIDE_REASONS
+from cds_service.hooks.checking import MOST_LISTED
 from cds_service.hooks.feedback import OTHER_REASON, Feedback, Verdict, read_feedback
 from cds_service.hooks.reading import UnreadableRequest
 
@@ -116,6 +117,28 @@ def test_every_mistake_is_listed_by_its_path():
     uuid = "must be a UUID that this service gave"
     body = {"feedback": [accepted(card="x"), accepted(), accepted(acceptedSuggestions=[{"id": CARD}, {"id": "Jane"}])]}
     assert mistakes_of(body) == {"feedback[0].card": uuid, "feedback[2].acceptedSuggestions[1].id": uuid}
+
+
+def test_mistakes_of_both_kinds_are_listed_together():
+    body = {
+        "feedback": [
+            {"card": "x", "outcome": "maybe", "outcomeTimestamp": "yesterday"},
+            accepted(acceptedSuggestions=[{"id": "nope"}, {}]),
+            7,
+        ]
+    }
+    assert sorted(mistakes_of(body)) == [
+        "feedback[0].card",
+        "feedback[0].outcome",
+        "feedback[0].outcomeTimestamp",
+        "feedback[1].acceptedSuggestions[0].id",
+        "feedback[1].acceptedSuggestions[1].id",
+        "feedback[2]",
+    ]
+
+
+def test_no_more_than_a_hundred_mistakes_are_listed():
+    assert len(mistakes_of({"feedback": [accepted(card="x", outcomeTimestamp="x")] * 1000})) == MOST_LISTED
 
 
 @pytest.mark.parametrize(
