@@ -147,8 +147,9 @@ def _policy_for(client: Client, usual: Policy) -> Policy:
 
 def _memory_for(caller: Caller, request: HookRequest, policy: Policy, store: Store, within: timedelta) -> Memory:
     """The memory, where it can matter: most clients want none."""
-    if policy.deduplicate or policy.override_kept or request.coordinates:
-        return store.memory(caller, within=within, overrides_for=policy.override_kept)
+    repeats = policy.deduplicate if request.coordinates is None else request.coordinates
+    if repeats or policy.override_kept:
+        return store.memory(caller, within=within if repeats else timedelta(), overrides_for=policy.override_kept)
     return _NO_MEMORY
 
 
@@ -199,7 +200,7 @@ def _limits(settings: Settings, store: Store, metrics: Metrics | None) -> routes
         failed=metrics.let_through if metrics is not None else lambda: None,
     )
     most = Most(settings.max_body_mb * MEGABYTE, settings.max_json_depth, settings.max_entries)
-    return routes.Limits(most=most, rates=rates, at_once=AtOnce(settings.concurrent_per_client))
+    return routes.Limits(most=most, rates=rates, at_once=AtOnce(settings.concurrent_per_client, THREADS - 4))
 
 
 def _door(
@@ -214,12 +215,14 @@ def _door(
         services=frozenset(discovery.hooks),
         first_use=store.first_use,
         now=clock,
-        development=settings.mode == "development",
+        agreed=settings.not_agreed,
+        development=settings.is_tried_out,
         proxies=settings.proxies,
         certificate_header=settings.certificate_header,
         life_s=settings.token_life_s,
         ca=settings.fhir_ca,
         told=logs,
+        complain=lambda text: print(text, file=sys.stderr),  # noqa: T201
     )
 
 
@@ -272,7 +275,7 @@ def _check(settings: Settings) -> None:
     discovery = Discovery.load(settings.discovery)
     _library(settings)
     if settings.clients is not None:
-        read_clients(settings.clients, development=settings.mode == "development", services=frozenset(discovery.hooks))
+        read_clients(settings.clients, development=settings.is_tried_out, services=frozenset(discovery.hooks))
 
 
 def _what_is_wrong() -> str | None:

@@ -15,10 +15,10 @@ from cds_service.store import report as reporting
 from cds_service.store.address import Address
 from cds_service.store.database import Database, TooLate
 from cds_service.store.export import Form, Out, What
-from cds_service.store.schema import is_older, revision_of
+from cds_service.store.schema import is_older, refuse_if_wanting, revision_of
 from cds_service.store.schema import migrate as bring_up
 from cds_service.store.spill import Loaded
-from cds_service.store.tables import CARDS, EVALUATIONS, FEEDBACK, GAPS
+from cds_service.store.tables import CARDS, EVALUATIONS, FEEDBACK, GAPS, IS_OF_ITS_SENDER
 from cds_service.store.writer import Counting, Event, Pace, Writer, forget
 
 
@@ -65,7 +65,7 @@ def prune(address: Address, keep_days: int, now: datetime) -> tuple[int, int]:
     spoken_of = exists().where(
         CARDS.c.evaluation == EVALUATIONS.c.id,
         FEEDBACK.c.card == CARDS.c.uuid,
-        FEEDBACK.c.client == EVALUATIONS.c.client,
+        IS_OF_ITS_SENDER,
     )
     old = select(EVALUATIONS.c.id).where(and_(EVALUATIONS.c.at < before, ~spoken_of)).limit(_AT_ONCE)
     with _migrated(address) as database:
@@ -153,7 +153,8 @@ def _migrated(address: Address) -> Iterator[Database]:
     with _opened(address) as database:
         with database.quick.connect() as connection:
             revision = revision_of(connection)
-        if revision is None or is_older(revision):
-            message = f"the store at {address} has no tables, or older ones: run `cds-service store migrate`"
-            raise NotMigrated(message)
+            if revision is None or is_older(revision):
+                message = f"the store at {address} has no tables, or older ones: run `cds-service store migrate`"
+                raise NotMigrated(message)
+            refuse_if_wanting(connection, address)
         yield database

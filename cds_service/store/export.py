@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import Connection, Engine, Row, select, tuple_
 
 from cds_service.advice.record import Phase
-from cds_service.store.tables import CARDS, EVALUATIONS, FEEDBACK, GAPS
+from cds_service.store.tables import CARDS, EVALUATED_FOR_TENANT, EVALUATIONS, FEEDBACK, GAPS
 
 _AT_ONCE: Final = 500
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run instead of show
@@ -151,7 +151,8 @@ def _evaluation(row: Row[Any], cards: list[Row[Any]], gaps: list[Row[Any]]) -> I
 
 
 def _feedback(engine: Engine, since: datetime | None) -> Iterator[Item]:
-    key = (FEEDBACK.c.received_at, FEEDBACK.c.client, FEEDBACK.c.card, FEEDBACK.c.outcome, FEEDBACK.c.at)
+    own = (FEEDBACK.c.client, FEEDBACK.c.tenant, FEEDBACK.c.card, FEEDBACK.c.outcome, FEEDBACK.c.at)
+    key = (FEEDBACK.c.received_at, *own)
     last: tuple[Any, ...] | None = None
     while True:
         page = select(FEEDBACK).order_by(*key).limit(_AT_ONCE)
@@ -163,7 +164,7 @@ def _feedback(engine: Engine, since: datetime | None) -> Iterator[Item]:
             rows = connection.execute(page).all()
             given = _given(connection, [row.card for row in rows])
         for row in rows:
-            yield _entry(row, given.get((row.client, row.card)))
+            yield _entry(row, given.get((row.client, row.tenant, row.card)))
         if len(rows) < _AT_ONCE:
             return
         last = tuple(getattr(rows[-1], column.name) for column in key)
@@ -174,7 +175,7 @@ def _entry(row: Row[Any], given: Row[Any] | None) -> Item:
         "received_at": row.received_at,
         "at": row.at,
         "client": row.client,
-        "tenant": row.tenant,
+        "tenant": row.tenant or None,
         "service": row.service,
         "uuid": row.card,
         "known": given is not None,
@@ -192,15 +193,16 @@ def _entry(row: Row[Any], given: Row[Any] | None) -> Item:
     }
 
 
-def _given(connection: Connection, uuids: list[UUID]) -> dict[tuple[str, UUID], Row[Any]]:
-    """The card of each UUID, and the call that it was first given to."""
+def _given(connection: Connection, uuids: list[UUID]) -> dict[tuple[str, str, UUID], Row[Any]]:
+    """The card of each UUID by client, tenant and UUID, and the call that it was first given to."""
+    whose = (EVALUATIONS.c.client, EVALUATED_FOR_TENANT.label("tenant"))
     found = connection.execute(
-        select(CARDS, EVALUATIONS.c.client, EVALUATIONS.c.hook, EVALUATIONS.c.hook_instance, EVALUATIONS.c.at)
+        select(CARDS, *whose, EVALUATIONS.c.hook, EVALUATIONS.c.hook_instance, EVALUATIONS.c.at)
         .join(EVALUATIONS)
         .where(CARDS.c.uuid.in_(uuids))
         .order_by(EVALUATIONS.c.at.desc())
     )
-    return {(row.client, row.uuid): row for row in found}
+    return {(row.client, row.tenant, row.uuid): row for row in found}
 
 
 def _grouped(connection: Connection, query: Any) -> defaultdict[UUID, list[Row[Any]]]:  # noqa: ANN401 - of either table

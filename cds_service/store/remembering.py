@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, Row, and_, func, select
 
 from cds_service.advice.memory import NOTHING_SEEN, Overridden, Remembered, Seen, ToRemember
 from cds_service.advice.record import Caller
@@ -16,7 +16,7 @@ from cds_service.hooks.feedback import Verdict
 from cds_service.hooks.request import HookRequest
 from cds_service.store.pseudonyms import DayKey, PseudonymKeys
 from cds_service.store.rows import Rows, Values, shown_row
-from cds_service.store.tables import FEEDBACK, SHOWN
+from cds_service.store.tables import FEEDBACK, NEWEST_WORD_FIRST, NO_TENANT, SHOWN
 from cds_service.store.writer import Record
 
 SELECT_HOOK: Final = "order-select"
@@ -67,17 +67,21 @@ class StoredMemory:
         if request.user_id is not None and cards and keeps_for:
             self._put(partial(self._rows, request, cards, at, keeps_for))
 
+    def _repeats_for(self, request: HookRequest) -> timedelta:
+        """How long its cards count as just shown."""
+        counts = request.hook == SELECT_HOOK and request.coordinates is not False
+        return self._within if counts else timedelta()
+
     def _keeps_for(self, request: HookRequest) -> timedelta:
-        repeats = self._within if request.hook == SELECT_HOOK else timedelta()
+        repeats = self._repeats_for(request)
         overrides = self._overrides_for + _LATE if self._overrides_for else timedelta()
         return max(repeats, overrides)
 
     def _rows(self, request: HookRequest, cards: tuple[ToRemember, ...], at: datetime, keeps_for: timedelta) -> Rows:
         key = self._keys.today(at)
         shared: Values = {
-            "visit": self._visit(key, request),
+            "visit": self._visit(key, request) if self._repeats_for(request) else None,
             "person": self._person(key, request),
-            "hook": request.hook,
             "client": self._caller.client,
             "shown_at": at,
             "until": at + keeps_for,
@@ -103,7 +107,7 @@ class StoredMemory:
         keys = {self._visit(key, request): key for key in self._keys.since(since, at)}
         rows = connection.execute(
             select(SHOWN)
-            .where(SHOWN.c.visit.in_(keys), SHOWN.c.hook == SELECT_HOOK)
+            .where(SHOWN.c.visit.in_(keys))
             .where(SHOWN.c.shown_at >= since, SHOWN.c.shown_at <= at)
             .order_by(SHOWN.c.shown_at)
         ).all()
@@ -114,14 +118,23 @@ class StoredMemory:
     ) -> dict[str, tuple[Overridden, ...]]:
         since = at - self._overrides_for
         people = [self._person(key, request) for key in self._keys.since(since - _LATE, at)]
-        # By the moment the feedback came, not by the one the client gave: that may lie in the future.
-        rows = connection.execute(
-            select(SHOWN.c.card, SHOWN.c.card_version, FEEDBACK.c.received_at)
+        # Who overrode an info, or a card that is critical, said nothing about a warning.
+        words = (
+            select(SHOWN.c.card, SHOWN.c.card_version, FEEDBACK.c.outcome, FEEDBACK.c.reason, FEEDBACK.c.received_at)
+            .add_columns(func.row_number().over(partition_by=SHOWN.c.id, order_by=NEWEST_WORD_FIRST).label("age"))
             .join(FEEDBACK, and_(FEEDBACK.c.card == SHOWN.c.uuid, FEEDBACK.c.client == SHOWN.c.client))
             .where(SHOWN.c.person.in_(people), SHOWN.c.client == self._caller.client)
-            .where(FEEDBACK.c.outcome == Verdict.OVERRIDDEN.value, FEEDBACK.c.reason.is_not(None))
-            .where(FEEDBACK.c.received_at >= since, FEEDBACK.c.received_at <= at)
-            .order_by(FEEDBACK.c.received_at)
+            .where(SHOWN.c.indicator == Indicator.WARNING.value)
+            .where(FEEDBACK.c.tenant == (self._caller.tenant or NO_TENANT), FEEDBACK.c.received_at <= at)
+            .subquery()
+        )
+        # It counts from the moment it came, not from the one the client gave: that may lie in the future.
+        rows = connection.execute(
+            select(words.c.card, words.c.card_version, words.c.received_at)
+            .where(words.c.age == 1)
+            .where(words.c.outcome == Verdict.OVERRIDDEN.value, words.c.reason.is_not(None))
+            .where(words.c.received_at >= since)
+            .order_by(words.c.received_at)
         ).all()
         return _by_card([(row.card, Overridden(row.card, row.card_version, row.received_at)) for row in rows])
 

@@ -11,7 +11,14 @@ from sqlalchemy import Connection, Select, and_, distinct, exists, func, select
 from cds_service.advice.record import Result, Showing
 from cds_service.hooks.feedback import Verdict
 from cds_service.store.intervals import Interval, wilson
-from cds_service.store.tables import CARDS, EVALUATIONS, FEEDBACK
+from cds_service.store.tables import (
+    CARDS,
+    EVALUATED_FOR_TENANT,
+    EVALUATIONS,
+    FEEDBACK,
+    IS_OF_ITS_SENDER,
+    NEWEST_WORD_FIRST,
+)
 
 NO_REASON: Final = "no reason"
 _ANSWERED: Final = tuple(one.value for one in Result if one not in {Result.REFUSED, Result.FAILED})
@@ -70,12 +77,13 @@ class Feedbacks:
     Attributes:
         evaluations: how many calls were answered.
         cards: most often overridden first.
-        unknown: entries about cards that were never given to the client who sent them.
+        unknown: entries about cards that were never given to the client and tenant who sent them; None in a report of
+            one card, since nobody knows which they are about.
     """
 
     evaluations: int
     cards: tuple[CardReport, ...]
-    unknown: int
+    unknown: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +115,12 @@ def read_feedbacks(connection: Connection, since: datetime | None, card: str | N
     last = _last_word().subquery()
     outcomes = connection.execute(
         select(shown.c.card, shown.c.card_version, last.c.outcome, last.c.reason, func.count())
-        .join(last, and_(last.c.card == shown.c.uuid, last.c.client == shown.c.client))
+        .join(last, and_(*(last.c[one] == shown.c[one] for one in ("uuid", "client", "tenant"))))
         .where(last.c.age == 1)
         .group_by(shown.c.card, shown.c.card_version, last.c.outcome, last.c.reason)
     ).all()
     cards = tuple(sorted(_cards(shown_counts, outcomes), key=lambda one: (-one.overrides, one.card, one.version)))
-    return Feedbacks(_evaluations(connection, since), cards, _unknown(connection, since))
+    return Feedbacks(_evaluations(connection, since), cards, _unknown(connection, since) if card is None else None)
 
 
 def read_shadows(connection: Connection, since: datetime | None, card: str | None) -> Shadows:
@@ -145,7 +153,13 @@ def _of(since: datetime | None, card: str | None) -> list[Any]:
 def _shown(since: datetime | None, card: str | None) -> Select[Any]:
     """Each card that was shown, once: asked again, the same call gets the same card."""
     return (
-        select(EVALUATIONS.c.client, CARDS.c.uuid, CARDS.c.card, CARDS.c.card_version)
+        select(
+            EVALUATIONS.c.client,
+            EVALUATED_FOR_TENANT.label("tenant"),
+            CARDS.c.uuid,
+            CARDS.c.card,
+            CARDS.c.card_version,
+        )
         .join(EVALUATIONS)
         .where(CARDS.c.showing == Showing.SHOWN.value, *_of(since, card))
         .distinct()
@@ -154,9 +168,9 @@ def _shown(since: datetime | None, card: str | None) -> Select[Any]:
 
 def _last_word() -> Select[Any]:
     """The feedback of each card, numbered from the newest."""
-    newest_first = (FEEDBACK.c.at.desc(), FEEDBACK.c.received_at.desc(), FEEDBACK.c.outcome.desc())
-    age = func.row_number().over(partition_by=(FEEDBACK.c.client, FEEDBACK.c.card), order_by=newest_first)
-    return select(FEEDBACK.c.client, FEEDBACK.c.card, FEEDBACK.c.outcome, FEEDBACK.c.reason, age.label("age"))
+    about = (FEEDBACK.c.client, FEEDBACK.c.tenant, FEEDBACK.c.card.label("uuid"))
+    age = func.row_number().over(partition_by=about, order_by=NEWEST_WORD_FIRST)
+    return select(*about, FEEDBACK.c.outcome, FEEDBACK.c.reason, age.label("age"))
 
 
 def _cards(shown: Iterable[Any], outcomes: Iterable[Any]) -> Iterable[CardReport]:
@@ -181,7 +195,7 @@ def _unknown(connection: Connection, since: datetime | None) -> int:
     given = exists().where(
         CARDS.c.uuid == FEEDBACK.c.card,
         EVALUATIONS.c.id == CARDS.c.evaluation,
-        EVALUATIONS.c.client == FEEDBACK.c.client,
+        IS_OF_ITS_SENDER,
     )
     unknown = select(func.count()).select_from(FEEDBACK).where(~given)
     if since is not None:
@@ -215,7 +229,7 @@ def feedbacks_json(read: Feedbacks, threshold: float) -> dict[str, Any]:
 
 def feedbacks_text(read: Feedbacks, threshold: float) -> str:
     """For a person."""
-    lines = [f"{read.evaluations} answered calls, {len(read.cards)} cards (by version) shown"]
+    lines = [f"{_many(read.evaluations, 'answered call')}, {_many(len(read.cards), 'card')} (by version) shown"]
     if read.cards:
         heads = ("card", "version", "shown", "accepted", "overridden", "no answer", "override rate (95 %)", "")
         lines += ["", *_table(heads, [_line(one, threshold) for one in read.cards])]
@@ -261,7 +275,8 @@ def shadows_json(read: Shadows) -> dict[str, Any]:
 
 def shadows_text(read: Shadows) -> str:
     """For a person."""
-    lines = [f"{read.evaluations} answered calls, {len({one.card for one in read.cards})} cards spoke in the shadow"]
+    spoke = _many(len({one.card for one in read.cards}), "card")
+    lines = [f"{_many(read.evaluations, 'answered call')}, {spoke} spoke in the shadow"]
     if read.cards:
         heads = ("card", "version", "indicator", "calls", "per 100 calls", "first", "last")
         rows = [
@@ -298,6 +313,10 @@ def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]
 
 def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _many(count: int, name: str) -> str:
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
 
 def _percent(share: float) -> str:

@@ -12,7 +12,7 @@ from cds_service.advice.memory import ToRemember
 from cds_service.advice.record import Caller, Edition, Evaluation
 from cds_service.hooks.discovery import ServiceId
 from cds_service.hooks.feedback import Feedback
-from cds_service.store.tables import CARDS, EVALUATIONS, FEEDBACK, GAPS, METADATA, SHOWN, TOKENS, Moment
+from cds_service.store.tables import CARDS, EVALUATIONS, FEEDBACK, GAPS, METADATA, NO_TENANT, SHOWN, TOKENS, Moment
 
 Values: TypeAlias = dict[str, Any]
 Rows: TypeAlias = tuple[tuple[Table, Values], ...]
@@ -32,7 +32,7 @@ def evaluation_rows(evaluation: Evaluation, identity: UUID, edition: Edition) ->
         "id": identity,
         "at": evaluation.at,
         "client": caller.client or None,
-        "tenant": caller.tenant,
+        "tenant": caller.tenant or None,
         "service": evaluation.service,
         "hook": evaluation.hook,
         "hook_instance": evaluation.hook_instance,
@@ -76,7 +76,7 @@ def feedback_row(entry: Feedback, service: ServiceId, caller: Caller, at: dateti
         "outcome": entry.outcome.value,
         "at": entry.at,
         "received_at": at,
-        "tenant": caller.tenant,
+        "tenant": caller.tenant or NO_TENANT,
         "service": service,
         "reason": entry.reason,
         "suggestions": [str(suggestion) for suggestion in entry.suggestions],

@@ -14,11 +14,14 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
-from cds_service.store.database import TROUBLE, Database
+from cds_service.store.address import Address
+from cds_service.store.database import TROUBLE, Database, StoreUnavailable
+from cds_service.store.tables import METADATA
 
+VERSION_TABLE: Final = "cds_service_version"  # other applications of the same database have Alembic's usual one
 _STEPS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = 0x0CD5_5E12_71CE  # of PostgreSQL's advisory locks: any number, as long as it is ours
 
@@ -35,7 +38,37 @@ def newest() -> str:
 
 def revision_of(connection: Connection) -> str | None:
     """The revision of a database; None when it has no tables of ours."""
-    return MigrationContext.configure(connection).get_current_revision()
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+
+
+def wanting(connection: Connection) -> tuple[str, ...]:
+    """Which of today's tables are missing, or lack columns."""
+    found = inspect(connection).get_multi_columns(filter_names=list(METADATA.tables))
+    columns = {table: {column["name"] for column in there} for (_schema, table), there in found.items()}
+    return tuple(name for name, table in METADATA.tables.items() if not set(table.c.keys()) <= columns.get(name, set()))
+
+
+def refuse_if_wanting(connection: Connection, address: Address) -> None:
+    """See that the tables are there that the revision promises.
+
+    Raises:
+        StoreUnavailable: some are not, as in a backup that was restored in part.
+    """
+    if lacking := wanting(connection):
+        message = (
+            f"the store at {address} says that it has revision {revision_of(connection)}, and these tables are missing "
+            f"or others: {', '.join(lacking)}; restore it, or give the service a new database"
+        )
+        raise StoreUnavailable(message)
+
+
+def _refuse_if_taken(connection: Connection, address: Address) -> None:
+    if taken := sorted(METADATA.tables.keys() & set(inspect(connection).get_table_names())):
+        message = (
+            f"the store at {address} has tables of the same names that are not ours: {', '.join(taken)}; "
+            "give the service a database or a schema of its own"
+        )
+        raise StoreUnavailable(message)
 
 
 def migrate(database: Database) -> str:
@@ -47,7 +80,7 @@ def migrate(database: Database) -> str:
         The revision it has now.
 
     Raises:
-        StoreUnavailable: it cannot be reached, or not be changed.
+        StoreUnavailable: it cannot be reached, or not be changed, or its tables are not ours.
     """
     try:
         if database.address.is_sqlite:
@@ -56,9 +89,12 @@ def migrate(database: Database) -> str:
             if not database.address.is_sqlite:  # SQLite has one writer at a time as it is
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             revision = revision_of(connection)
+            if revision is None:
+                _refuse_if_taken(connection, database.address)
             if revision is None or is_older(revision):
                 _upgrade(connection)
                 revision = newest()
+            refuse_if_wanting(connection, database.address)
             return revision
     except (*TROUBLE, CommandError) as fault:
         raise database.unavailable(fault) from None

@@ -105,7 +105,7 @@ class Spill:
         while True:
             path = self._folder / f"{self._kind}-{uuid4().hex}{SUFFIX}"
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-            if _lock(descriptor) and os.fstat(descriptor).st_nlink:
+            if take(descriptor) and os.fstat(descriptor).st_nlink:
                 break
             os.close(descriptor)  # another process took it, between its making and its lock, for one to be loaded
         if self._durable:
@@ -134,11 +134,20 @@ def load(folder: Path, write: Write) -> Loaded:
         except FileNotFoundError:
             continue  # another process was faster
         try:
-            if _lock(descriptor) and os.fstat(descriptor).st_nlink:
+            if take(descriptor) and os.fstat(descriptor).st_nlink:
                 loaded += _load(path, write)
         finally:
             os.close(descriptor)
     return loaded
+
+
+def take(descriptor: int) -> bool:
+    """Whether the lock of an open file is ours now; not while its process lives, or another one reads it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _load(path: Path, write: Write) -> Loaded:
@@ -179,14 +188,6 @@ class _Reading:
                     yield from_line(line)
                 except UnreadableLine:
                     self.foreign += 1
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _sync_folder(folder: Path) -> None:

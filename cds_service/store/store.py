@@ -28,9 +28,9 @@ from cds_service.store.pseudonyms import PseudonymKeys
 from cds_service.store.rates import SharedRates
 from cds_service.store.remembering import StoredMemory
 from cds_service.store.rows import Values, evaluation_rows, feedback_row, to_line, token_rows
-from cds_service.store.schema import is_older, newest, revision_of
+from cds_service.store.schema import is_older, newest, revision_of, wanting
 from cds_service.store.spill import CannotSpill
-from cds_service.store.tables import CARDS, EVALUATIONS, FEEDBACK, TOKENS
+from cds_service.store.tables import CARDS, EVALUATED_FOR_TENANT, EVALUATIONS, FEEDBACK, NO_TENANT, TOKENS
 from cds_service.store.together import Together
 from cds_service.store.writer import Counters, Counting, Event, Pace, Writer
 
@@ -64,16 +64,18 @@ class Health:
     Attributes:
         revision: of its tables; None when it has none, or did not answer.
         newest: the revision that this software writes.
+        wanting: tables of that revision that are missing, or lack columns.
     """
 
     reachable: bool
     revision: str | None
     newest: str
+    wanting: tuple[str, ...] = ()
 
     @property
     def usable(self) -> bool:
         """Whether it has the tables of this software, or those of a newer one, which do no harm."""
-        return self.revision is not None and not is_older(self.revision)
+        return self.revision is not None and not is_older(self.revision) and not self.wanting
 
 
 def _nobody(_event: Event) -> None:
@@ -239,13 +241,15 @@ class Store:
     def health(self, within_s: float) -> Health:
         """Whether the database answers within these seconds, and with which tables."""
         with suppress(*TROUBLE):
-            return Health(reachable=True, revision=self._database.within(within_s, self._revision), newest=newest())
+            return self._database.within(within_s, self._health)
         return Health(reachable=False, revision=None, newest=newest())
 
-    def _revision(self) -> str | None:
+    def _health(self) -> Health:
         with self._database.quick.connect() as connection:
             connection.execute(text("SELECT 1"))
-            return revision_of(connection)
+            revision = revision_of(connection)
+            lacking = () if revision is None else wanting(connection)
+            return Health(reachable=True, revision=revision, newest=newest(), wanting=lacking)
 
     def close(self, within_s: float) -> None:
         """Write what waits; what is not written within these seconds goes to a file. Then let go of the database."""
@@ -312,9 +316,11 @@ def open_store(  # noqa: PLR0913 - each is handed in, none looked up
 
 
 def _known(connection: Connection, cards: list[UUID], caller: Caller) -> int:
-    """How many of these cards were given to this client."""
-    given = select(func.count(distinct(CARDS.c.uuid))).join(EVALUATIONS)
-    return int(connection.scalar(given.where(CARDS.c.uuid.in_(cards), EVALUATIONS.c.client == caller.client)) or 0)
+    """How many of these cards were given to this client and tenant."""
+    given = select(func.count(distinct(CARDS.c.uuid))).join(EVALUATIONS).where(CARDS.c.uuid.in_(cards))
+    tenant = caller.tenant or NO_TENANT
+    theirs = EVALUATIONS.c.client == caller.client, EVALUATED_FOR_TENANT == tenant  # noqa: SIM300 - a column
+    return int(connection.scalar(given.where(*theirs)) or 0)
 
 
 class _OwnTokens:

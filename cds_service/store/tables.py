@@ -22,6 +22,8 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     Uuid,
+    and_,
+    func,
 )
 
 from cds_service.advice.record import Phase
@@ -93,12 +95,12 @@ GAPS: Final = Table(
 FEEDBACK: Final = Table(
     "feedback",
     METADATA,
-    Column("client", String(200), primary_key=True),  # no client's feedback can take the place of another's
+    Column("client", String(200), primary_key=True),  # nobody's feedback can take the place of another's
+    Column("tenant", String(200), primary_key=True),  # `NO_TENANT` for a client without tenants
     Column("card", Uuid, primary_key=True),
     Column("outcome", String(20), primary_key=True),
     Column("at", Moment, primary_key=True),  # the client's outcomeTimestamp
     Column("received_at", Moment, nullable=False),
-    Column("tenant", String(200)),
     Column("service", String(200), nullable=False),
     Column("reason", String(100)),
     Column("suggestions", JSON, nullable=False),
@@ -107,6 +109,12 @@ FEEDBACK: Final = Table(
     Index("feedback_card", "card"),
     Index("feedback_received_at", "received_at"),
 )
+NO_TENANT: Final = ""  # and not NULL, which is equal to nothing
+EVALUATED_FOR_TENANT: Final = func.coalesce(EVALUATIONS.c.tenant, NO_TENANT)
+IS_OF_ITS_SENDER: Final = and_(FEEDBACK.c.client == EVALUATIONS.c.client, FEEDBACK.c.tenant == EVALUATED_FOR_TENANT)
+"""Whether feedback came from whom the call was answered to: a card's UUID is no secret."""
+NEWEST_WORD_FIRST: Final = (FEEDBACK.c.at.desc(), FEEDBACK.c.received_at.desc(), FEEDBACK.c.outcome.desc())
+"""The order of feedback about one card: the first of it counts."""
 # What follows is forgotten when its time is over.
 TOKENS: Final = Table(
     "used_tokens",
@@ -119,9 +127,9 @@ SHOWN: Final = Table(
     "shown_cards",
     METADATA,
     Column("id", Uuid, primary_key=True),
-    Column("visit", LargeBinary(32), nullable=False),  # pseudonym of client, tenant, user, patient, encounter
+    # Pseudonym of client, tenant, user, patient and encounter; none where the card is kept for its override alone.
+    Column("visit", LargeBinary(32)),
     Column("person", LargeBinary(32), nullable=False),  # the same without the encounter
-    Column("hook", String(100), nullable=False),
     Column("client", String(200), nullable=False),
     Column("card", String(200), nullable=False),
     Column("card_version", Integer, nullable=False),

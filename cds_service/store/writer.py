@@ -19,6 +19,7 @@ from cds_service.store.rows import Rows, by_table, to_line
 from cds_service.store.schema import migrate
 from cds_service.store.spill import CannotSpill, Loaded, Spill
 from cds_service.store.tables import FORGETTING
+from cds_service.store.tally import Tally, lost_with
 
 Record: TypeAlias = Callable[[], Rows]  # made into rows by the thread that writes, not by the one that answers
 
@@ -32,7 +33,7 @@ class Event(StrEnum):
 
     AWAY = "store-away"  # the database does not take records; they go to files
     BACK = "store-back"
-    LOST = "records-lost"  # the files do not take them either
+    LOST = "records-lost"  # the files do not take them either, or a process was killed that had them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class Counters:
         spilled: went to a file.
         loaded: came from a file into the database, also from files of processes that are gone.
         unreadable: lines of files that are none of ours, or were torn.
-        lost: are nowhere.
+        lost: are nowhere; with those of processes that were killed, which whoever finds out counts.
         unshared: times that something was decided by this process alone, because the database did not answer.
         depth: are in the queue now.
     """
@@ -110,6 +111,7 @@ class Writer:
         """Start nothing yet; the arguments are those of `store.open_store`."""
         self.spill = Spill(folder, "records", durable=False)
         self.feedback = Spill(folder, "feedback", durable=True)
+        self._tally = Tally(folder)
         self._database = database
         self._folder = folder
         self._clock = clock
@@ -136,6 +138,7 @@ class Writer:
     def put(self, record: Record) -> None:
         """Hand over a record. It never waits for the database, and never raises."""
         self._counting.add("queued")
+        self._tally.hand_over()
         if self._closed or self._queue.qsize() >= self._pace.most or not self.wake():
             self._to_file([rows for rows in (self._rows(record),) if rows])
         else:
@@ -177,6 +180,7 @@ class Writer:
         self._to_file(left)
         self.spill.seal()
         self.feedback.seal()
+        self._tally.close()
 
     def load(self) -> Loaded:
         """Load the files of this process, and of those that are gone.
@@ -245,7 +249,7 @@ class Writer:
                 if pause_s is None or self._closing.wait(pause_s):
                     break
             else:
-                self._counting.add("written", len(records) - refused)
+                self._settle("written", len(records) - refused)
                 self._lose(refused)
                 self._is_back()
                 return
@@ -253,12 +257,13 @@ class Writer:
         self._to_file(records)
 
     def _look_after(self) -> None:
-        """Load what is in files, and forget what is over; now and then, and never when the database is away."""
+        """Load what others left, and forget what is over; now and then, and never when the database is away."""
         now = monotonic()
         if self._resting.is_open or self._closed:
             return
         if now - self._looked_at >= (REST_S if self._is_away else _IDLE_S):
             self._looked_at = now
+            self._count_what_died()
             with self._trouble_is_noticed():
                 self._ready()
                 if _any_file(self._folder):
@@ -326,11 +331,21 @@ class Writer:
         except CannotSpill:
             self._lose(len(records))
         else:
-            self._counting.add("spilled", len(records))
+            self._settle("spilled", len(records))
 
     def _lose(self, count: int) -> None:
         if count:
-            self._counting.add("lost", count)
+            self._settle("lost", count)
+            self._tell(Event.LOST)
+
+    def _settle(self, how: str, count: int) -> None:
+        self._counting.add(how, count)
+        self._tally.settle(count)
+
+    def _count_what_died(self) -> None:
+        """Count the records that processes had in their hands when they were killed."""
+        if lost := lost_with(self._folder):
+            self._counting.add("lost", lost)
             self._tell(Event.LOST)
 
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from cds_service.advice.record import Caller
 from cds_service.store.command import export
 from cds_service.store.export import Form, What
 from tests.unit.store.keeping import AT, EHR, SERVICE, accepted, evaluation, opening, overridden, traced
@@ -74,6 +75,24 @@ def test_feedback_says_what_it_is_about(address, tmp_path):
     assert (unknown["known"], unknown["card"], unknown["reason"]) == (False, None, "risk-benefit-ratio")
     assert (unknown["comment_length"], unknown["comment"]) == (7, None)
     assert {line["known"] for line in exported(address, What.FEEDBACK, Form.CSV)[1]} == {"true", "false"}
+
+
+def test_feedback_of_another_tenant_says_nothing_of_the_card(address, tmp_path):
+    card, alone, south = traced(), Caller("a client without tenants"), Caller(EHR.client, "south")
+    of_alone = traced()
+    with opening(address, tmp_path / "spill") as store:
+        store.audit(evaluation(card))
+        store.audit(evaluation(of_alone, caller=alone))
+        store.keep_feedback(SERVICE, EHR, (accepted(card.uuid),), AT)
+        store.keep_feedback(SERVICE, south, (accepted(card.uuid),), AT)
+        store.keep_feedback(SERVICE, alone, (accepted(of_alone.uuid),), AT)
+    count, items = exported(address, What.FEEDBACK, Form.NDJSON)
+    assert count == 3
+    assert {(item["client"], item["tenant"], item["known"], item["card"]) for item in items} == {
+        (EHR.client, "north", True, card.card),
+        (EHR.client, "south", False, None),
+        (alone.client, None, True, card.card),
+    }
 
 
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])

@@ -7,16 +7,18 @@ import shutil
 import signal
 import sqlite3
 import threading
+from contextlib import contextmanager
 from datetime import timedelta
 from time import monotonic, sleep
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from cds_service.advice.memory import NOTHING_SEEN
 from cds_service.store.address import Address
 from cds_service.store.command import load_spilled, migrate
-from cds_service.store.database import StoreUnavailable
+from cds_service.store.database import Database, StoreUnavailable
 from cds_service.store.store import Kept
 from cds_service.store.tables import CARDS, EVALUATIONS, FEEDBACK, TOKENS
 from cds_service.store.writer import Event
@@ -84,14 +86,16 @@ def test_no_answer_waits_for_a_file_that_is_locked(sqlite, locked, tmp_path):
         assert eventually(lambda: how_many(sqlite, FEEDBACK) == 2)
         assert eventually(lambda: how_many(sqlite, EVALUATIONS) == how_many(sqlite, CARDS) == 1)
         assert eventually(lambda: how_many(sqlite, TOKENS) == 2), "what this process saw alone, the others learn"
-        assert eventually(lambda: not list((tmp_path / "spill").iterdir()))
+        assert eventually(lambda: not list((tmp_path / "spill").glob("*.ndjson")))
         assert store.counters().lost == 0
+    assert not list((tmp_path / "spill").iterdir())
 
 
 def test_a_stop_while_the_file_is_locked_loses_nothing(sqlite, locked, tmp_path):
     with opening(sqlite, tmp_path / "spill", close_s=1) as store:
         for _ in range(100):
             store.audit(evaluation())
+    assert not list((tmp_path / "spill").glob("*.tally"))
     locked()
     sleep(2.5)  # the thread that was cut off may still have written them; that is no harm
     load_spilled(sqlite, tmp_path / "spill", lambda: AT)
@@ -210,6 +214,60 @@ def killed(address, folder, *, after):
 def test_what_was_confirmed_survives_that_its_process_is_killed(address, tmp_path):
     confirmed = killed(address, tmp_path / "spill", after=50)
     assert {row.card for row in rows(address, FEEDBACK)} >= set(confirmed)
+    written = how_many(address, EVALUATIONS)
+    with opening(address, tmp_path / "spill") as store:
+        store.audit(evaluation())
+        assert eventually(lambda: store.counters().written == 1)
+        assert written + store.counters().lost >= len(confirmed), "and of the others none goes uncounted"
+
+
+def fill_the_queue(address, folder, said, go_on):
+    with opening(address, folder) as store:
+        for _ in range(7):
+            store.audit(evaluation(traced()))
+        assert eventually(lambda: store.counters().written == 7)
+        said.set()
+        go_on.wait()
+        go_on.clear()
+        for _ in range(100):
+            store.audit(evaluation(traced()))
+        said.set()
+        go_on.wait()
+
+
+@contextmanager
+def nobody_writes(address):
+    database = Database(address)
+    with database.writing.begin() as connection:
+        if not address.is_sqlite:
+            connection.execute(text("LOCK TABLE evaluations IN ACCESS EXCLUSIVE MODE"))
+        yield
+    database.close()
+
+
+def test_records_that_die_with_their_process_are_counted_by_the_next(address, tmp_path):
+    spill, told = tmp_path / "spill", []
+    said, go_on = SPAWN.Event(), SPAWN.Event()
+    process = SPAWN.Process(target=fill_the_queue, args=(address, spill, said, go_on))
+    process.start()
+    assert said.wait(60)
+    said.clear()
+    with nobody_writes(address):
+        go_on.set()
+        assert said.wait(60)
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+    load_spilled(address, spill, lambda: AT)
+    missing = 107 - how_many(address, EVALUATIONS)
+    assert missing == 100
+    with opening(address, spill, tell=told.append) as store, opening(address, spill) as other:
+        store.audit(evaluation())
+        assert eventually(lambda: store.counters().written == 1)
+        other.audit(evaluation())
+        assert eventually(lambda: other.counters().written == 1)
+        assert (store.counters().lost, other.counters().lost) == (missing, 0)
+        assert told == [Event.LOST]
+    assert list(spill.iterdir()) == []
 
 
 def test_what_went_to_a_file_survives_that_its_process_is_killed(sqlite, locked, tmp_path):
@@ -218,7 +276,7 @@ def test_what_went_to_a_file_survives_that_its_process_is_killed(sqlite, locked,
     loaded = load_spilled(sqlite, tmp_path / "spill", lambda: AT)
     assert loaded.records >= 50
     assert {row.card for row in rows(sqlite, FEEDBACK)} >= set(confirmed)
-    assert list((tmp_path / "spill").iterdir()) == []
+    assert list((tmp_path / "spill").glob("*.ndjson")) == []
 
 
 def test_the_files_of_the_dead_are_loaded_once_and_those_of_the_living_left_to_them(sqlite, locked, tmp_path):
@@ -269,7 +327,7 @@ def test_a_server_that_starts_anew_under_load_loses_nothing(own_postgres, tmp_pa
         stop.set()
         for thread in threads:
             thread.join()
-        assert eventually(lambda: not list((tmp_path / "spill").iterdir()))
+        assert eventually(lambda: not list((tmp_path / "spill").glob("*.ndjson")))
         counters = store.counters()
     assert counters.lost == 0
     assert max(waits) < NOT_FOR_LONG_S

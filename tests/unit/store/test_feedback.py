@@ -3,6 +3,8 @@
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
+
 from cds_service.advice.record import Caller
 from cds_service.store.address import Address
 from cds_service.store.store import Kept
@@ -41,19 +43,26 @@ def test_the_same_feedback_is_kept_once(address, store):
     assert how_many(address, FEEDBACK) == 3
 
 
-def test_another_client_takes_no_ones_place(address, store):
+OTHERS = [Caller("somebody-else"), Caller(EHR.client, "south"), Caller(EHR.client)]
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_another_client_or_tenant_takes_no_ones_place(address, store, other):
     entry = overridden(uuid4())
-    store.keep_feedback(SERVICE, Caller("somebody-else"), (entry,), AT)
+    store.keep_feedback(SERVICE, other, (entry,), AT)
     assert store.keep_feedback(SERVICE, EHR, (entry,), AT).new == 1
+    assert store.keep_feedback(SERVICE, other, (entry,), AT).again == 1
     assert how_many(address, FEEDBACK) == 2
 
 
-def test_a_card_is_known_to_the_client_it_was_given_to(store):
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("whose", [EHR, Caller("a client without tenants")])
+def test_a_card_is_known_to_the_client_and_tenant_it_was_given_to(store, whose, other):
     card = traced()
-    store.audit(evaluation(card))
+    store.audit(evaluation(card, caller=whose))
     assert eventually(lambda: store.counters().written == 1)
-    assert store.keep_feedback(SERVICE, EHR, (accepted(card.uuid),), AT).unknown == 0
-    assert store.keep_feedback(SERVICE, Caller("somebody-else"), (accepted(card.uuid),), AT).unknown == 1
+    assert store.keep_feedback(SERVICE, whose, (accepted(card.uuid),), AT).unknown == 0
+    assert store.keep_feedback(SERVICE, other, (accepted(card.uuid),), AT).unknown == 1
 
 
 def test_as_many_entries_as_a_call_may_have(address, store):

@@ -34,8 +34,8 @@ def remembering(store, caller=EHR, *, within=HALF_AN_HOUR, overrides_for=timedel
     return store.memory(caller, within=within, overrides_for=overrides_for)
 
 
-def card(uuid=None):
-    return ToRemember("dantrolene-liver-tests", 2, Indicator.WARNING, uuid or uuid4(), FACTS)
+def card(uuid=None, indicator=Indicator.WARNING):
+    return ToRemember("dantrolene-liver-tests", 2, indicator, uuid or uuid4(), FACTS)
 
 
 def show(store, request=ORDER_SELECT, *cards, at=AT, **how):
@@ -146,11 +146,75 @@ def test_what_is_no_override_with_a_reason_is_not_found(store):
     assert remembering(store, overrides_for=OVERRIDES).seen(ORDER_SIGN, AT) == NOTHING_SEEN
 
 
-def test_no_other_client_can_override_for_one(store):
+@pytest.mark.parametrize("other", [Caller("somebody-else"), Caller(EHR.client, "south"), Caller(EHR.client)])
+def test_no_other_client_or_tenant_can_override_for_one(store, other):
     given = card()
     show(store, ORDER_SIGN, given, overrides_for=OVERRIDES)
-    store.keep_feedback(SERVICE, Caller("somebody-else"), (overridden(given.uuid),), AT)
+    store.keep_feedback(SERVICE, other, (overridden(given.uuid),), AT)
     assert remembering(store, overrides_for=OVERRIDES).seen(ORDER_SIGN, AT) == NOTHING_SEEN
+
+
+def test_a_client_without_tenants_overrides_for_itself(store):
+    given, alone = card(), Caller("general-hospital")
+    show(store, ORDER_SIGN, given, caller=alone, overrides_for=OVERRIDES)
+    store.keep_feedback(SERVICE, alone, (overridden(given.uuid),), AT)
+    assert remembering(store, alone, overrides_for=OVERRIDES).seen(ORDER_SIGN, AT).overridden
+
+
+@pytest.mark.parametrize("indicator", [Indicator.INFO, Indicator.CRITICAL])
+def test_only_the_override_of_a_warning_is_found(store, indicator):
+    """One of an info is no word about a warning; and a warning that was lowered must not stay so by being told so."""
+    given = card(indicator=indicator)
+    show(store, ORDER_SIGN, given, overrides_for=OVERRIDES)
+    store.keep_feedback(SERVICE, EHR, (overridden(given.uuid),), AT)
+    assert remembering(store, overrides_for=OVERRIDES).seen(ORDER_SIGN, AT) == NOTHING_SEEN
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        lambda uuid: accepted(uuid, at=AT + timedelta(minutes=2)),
+        lambda uuid: overridden(uuid, at=AT + timedelta(minutes=2), reason=None),
+    ],
+    ids=["accepted", "overridden without a reason"],
+)
+def test_only_the_newest_word_on_a_card_is_found(store, newer):
+    given, other = card(), card()
+    show(store, ORDER_SIGN, given, other, overrides_for=OVERRIDES)
+    later = newer(given.uuid)  # it may come first: what counts is the moment of the clinician
+    store.keep_feedback(SERVICE, EHR, (later,), AT)
+    store.keep_feedback(SERVICE, EHR, (overridden(given.uuid),), AT + timedelta(minutes=1))
+    memory = remembering(store, overrides_for=OVERRIDES)
+    assert memory.seen(ORDER_SIGN, AT + timedelta(minutes=5)).overridden == {}
+    store.keep_feedback(SERVICE, EHR, (overridden(given.uuid, at=AT + timedelta(minutes=3)),), AT)
+    assert memory.seen(ORDER_SIGN, AT + timedelta(minutes=5)).overridden
+    store.keep_feedback(SERVICE, EHR, (accepted(other.uuid, at=AT + timedelta(minutes=4)),), AT)
+    assert memory.seen(ORDER_SIGN, AT + timedelta(minutes=5)).overridden, "another card has a word of its own"
+
+
+def test_an_override_that_no_longer_counts_is_not_found_in_place_of_a_newer_word(store):
+    given = card()
+    show(store, ORDER_SIGN, given, overrides_for=OVERRIDES)
+    store.keep_feedback(SERVICE, EHR, (overridden(given.uuid),), AT + timedelta(minutes=1))
+    store.keep_feedback(SERVICE, EHR, (accepted(given.uuid, at=AT + timedelta(minutes=9)),), AT - timedelta(days=1))
+    at = AT + OVERRIDES
+    assert remembering(store, overrides_for=OVERRIDES).seen(ORDER_SIGN, at).overridden == {}
+
+
+def test_a_call_that_declines_repeats_leaves_none_and_its_overrides_count(store):
+    given = card()
+    show(store, replace(ORDER_SELECT, coordinates=False), given, overrides_for=OVERRIDES)
+    store.keep_feedback(SERVICE, EHR, (overridden(given.uuid),), AT)
+    seen = remembering(store, overrides_for=OVERRIDES).seen(ORDER_SIGN, AT)
+    assert seen.shown == {}
+    assert seen.overridden
+
+
+def test_a_call_that_declines_repeats_is_not_kept_where_overrides_do_not_count(address, store):
+    remembering(store).remember(replace(ORDER_SELECT, coordinates=False), (card(),), AT)
+    store.audit(evaluation())
+    assert eventually(lambda: store.counters().written == 1)
+    assert how_many(address, SHOWN) == 0
 
 
 def test_what_was_shown_is_forgotten(address, tmp_path):

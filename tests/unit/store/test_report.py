@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -34,8 +35,8 @@ def read(address, *, since=None, card=None, shadow=False, threshold=0.9):
     return json.loads(report(address, since=since, card=card, shadow=shadow, as_json=True, threshold=threshold))
 
 
-def text(address, *, shadow=False, threshold=0.9):
-    return report(address, since=None, card=None, shadow=shadow, as_json=False, threshold=threshold)
+def text(address, *, card=None, shadow=False, threshold=0.9):
+    return report(address, since=None, card=card, shadow=shadow, as_json=False, threshold=threshold)
 
 
 def show(store, count, card="dantrolene-liver-tests", **how):
@@ -106,10 +107,11 @@ def test_a_card_that_is_given_again_for_the_same_call_counts_once(address, tmp_p
     assert (found["shown"], found["overridden"], found["noAnswer"]) == (1, 1, 0)
 
 
-def test_feedback_about_a_card_of_somebody_else_is_unknown(address, tmp_path):
+@pytest.mark.parametrize("other", [Caller("somebody-else"), Caller(EHR.client, "south"), Caller(EHR.client)])
+def test_feedback_about_a_card_of_somebody_else_is_unknown(address, tmp_path, other):
     with opening(address, tmp_path / "spill") as store:
         (uuid,) = show(store, 1)
-        store.keep_feedback(SERVICE, Caller("somebody-else"), (overridden(uuid),), AT)
+        store.keep_feedback(SERVICE, other, (overridden(uuid),), AT)
     found = read(address)
     assert found["unknownFeedback"] == 1
     assert found["cards"][0]["noAnswer"] == 1
@@ -123,6 +125,42 @@ def test_feedback_that_came_before_its_record_is_known_later(address, tmp_path):
         store.audit(evaluation(card))
     found = read(address)
     assert (found["unknownFeedback"], found["cards"][0]["accepted"]) == (0, 1)
+
+
+def test_what_became_of_the_cards_of_a_client_without_tenants(address, tmp_path):
+    alone = Caller("a client without tenants")
+    with opening(address, tmp_path / "spill") as store:
+        card = traced()
+        store.audit(evaluation(card, caller=alone))
+        store.keep_feedback(SERVICE, alone, (accepted(card.uuid),), AT)
+    found = read(address)
+    assert (found["unknownFeedback"], found["cards"][0]["accepted"]) == (0, 1)
+
+
+def test_a_report_of_one_card_counts_its_feedback_alone(address, tmp_path):
+    """What is unknown belongs to no card."""
+    with opening(address, tmp_path / "spill") as store:
+        (uuid,), (other,) = show(store, 1), show(store, 1, "other-card")
+        store.keep_feedback(SERVICE, EHR, tuple(overridden(one) for one in (uuid, other, uuid4())), AT)
+    found = read(address, card="other-card")
+    assert found["unknownFeedback"] is None
+    assert [(one["card"], one["overridden"]) for one in found["cards"]] == [("other-card", 1)]
+    assert "no record of" not in text(address, card="other-card")
+    assert read(address)["unknownFeedback"] == 1
+
+
+def test_one_is_not_many(address, tmp_path):
+    with opening(address, tmp_path / "spill") as store:
+        show(store, 1, showing=Showing.SHADOW)
+        show(store, 1)
+    assert text(address).startswith("2 answered calls, 1 card (by version) shown\n")
+    assert text(address, shadow=True).startswith("2 answered calls, 1 card spoke in the shadow\n")
+    later = report(address, since=AT + timedelta(days=1), card=None, shadow=False, as_json=False, threshold=0.9)
+    assert later.startswith("0 answered calls, 0 cards (by version) shown\n")
+    with opening(address, tmp_path / "spill") as store:
+        store.audit(evaluation(at=AT + timedelta(days=2)))
+    later = report(address, since=AT + timedelta(days=1), card=None, shadow=False, as_json=False, threshold=0.9)
+    assert later.startswith("1 answered call, 0 cards (by version) shown\n")
 
 
 def test_a_report_can_be_of_one_card_and_of_some_time(address, tmp_path):

@@ -27,9 +27,8 @@ def upgrade() -> None:
     op.create_table(
         "shown_cards",
         sa.Column("id", sa.Uuid, primary_key=True),
-        sa.Column("visit", sa.LargeBinary(32), nullable=False),
+        sa.Column("visit", sa.LargeBinary(32)),
         sa.Column("person", sa.LargeBinary(32), nullable=False),
-        sa.Column("hook", sa.String(100), nullable=False),
         sa.Column("client", sa.String(200), nullable=False),
         sa.Column("card", sa.String(200), nullable=False),
         sa.Column("card_version", sa.Integer, nullable=False),
@@ -94,11 +93,11 @@ def _feedback() -> None:
     op.create_table(
         "feedback",
         sa.Column("client", sa.String(200), primary_key=True),
+        sa.Column("tenant", sa.String(200), primary_key=True),
         sa.Column("card", sa.Uuid, primary_key=True),
         sa.Column("outcome", sa.String(20), primary_key=True),
         sa.Column("at", _moment(), primary_key=True),
         sa.Column("received_at", _moment(), nullable=False),
-        sa.Column("tenant", sa.String(200)),
         sa.Column("service", sa.String(200), nullable=False),
         sa.Column("reason", sa.String(100)),
         sa.Column("suggestions", sa.JSON, nullable=False),
