@@ -27,7 +27,8 @@ def client(tmp_path_factory):
 # Tests that start servers or watch the clock: where tests run side by side (`make test`), these run one by one.
 ALONE = (
     *("tests/unit/store/", "tests/unit/web/", "tests/unit/fhir/test_fetch", "tests/unit/test_command_line_in_pipes"),
-    *("tests/journeys/test_two_processes", "tests/house/test_canary"),
+    *("tests/journeys/test_two_processes", "tests/journeys/test_ending", "tests/journeys/test_starting"),
+    "tests/house/test_canary",
 )
 
 

@@ -3,22 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from tests.journeys.records import (
-    PATIENT,
-    about,
-    allergy,
-    call,
-    draft,
-    liver_panel,
-    medicine,
-    patient,
-    prefetch,
-)
+from tests.journeys.records import PATIENT, about, call, draft, liver_panel, medicine, patient, prefetch
 
 TODAY = datetime.now(tz=UTC).date()
 PAIR = "dantrolene-baclofen"  # a warning
-ALLERGY = "antispastic-allergy"  # critical
-BASELINE = "dantrolene-baseline-liver-tests"  # a warning, or not checked without laboratory data
+BASELINE = "dantrolene-baseline-liver-tests"  # critical without any test; not checked without laboratory data
 VERAPAMIL = "dantrolene-verapamil-diltiazem"  # a warning
 
 
@@ -38,7 +27,6 @@ def ordering(  # noqa: PLR0913 - whatever a test wants otherwise
     who=PATIENT,
     user="Practitioner/gp",
     encounter="visit",
-    allergic=False,
     verapamil=False,
     panel=True,
     laboratory=True,
@@ -52,7 +40,6 @@ def ordering(  # noqa: PLR0913 - whatever a test wants otherwise
         patient(patient=who),
         medications=_of(who, running),
         results=_of(who, tests),
-        allergies=[allergy("baclofen 10", recorded=None, patient=_whose(who))] if allergic else [],
     )
     if not laboratory:
         del sent["results"]
@@ -73,6 +60,7 @@ def ids(answer):
 
 def card_of(answer, card=PAIR):
     """The one card of an answer with this id."""
+    assert answer.status == 200, answer
     (found,) = [one for one in answer.json["cards"] if about(one)["id"] == card]
     return found
 

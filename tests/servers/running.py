@@ -39,24 +39,28 @@ class Got(NamedTuple):
 
 
 class Ehr:
-    """An EHR: its name, its key, and what is agreed with it in the file of clients."""
+    """An EHR: its name, its key, its clock, and what is agreed with it in the file of clients."""
 
-    def __init__(self, name, **agreed):
+    def __init__(self, name, *, kid=None, clock=time.time, **agreed):
         self.name = name
         self.iss = f"https://{name}.example"
-        self.key = Signer("ES256", f"{name}-key")
+        self.key = Signer("ES256", kid or f"{name}-key")
+        self.clock = clock
         self.agreed = agreed
 
     @property
     def entry(self):
         """What the file of clients says of it."""
-        return {"name": self.name, "iss": self.iss, "keys": [self.key.jwk], **self.agreed}
+        keys = {} if "jku" in self.agreed else {"keys": [self.key.jwk]}
+        return {"name": self.name, "iss": self.iss, **keys, **self.agreed}
 
-    def token(self, address, **claims):
-        """A token for one call of one address; claims that are None are left out."""
-        now = int(time.time())
-        said = {"iss": self.iss, "aud": PUBLIC + address, "iat": now, "exp": now + 120, "jti": str(uuid4())} | claims
-        return self.key.token({name: value for name, value in said.items() if value is not None})
+    def claims(self, address):
+        """What its token for one call of one address says."""
+        now = int(self.clock())
+        return {"iss": self.iss, "aud": PUBLIC + address, "iat": now, "exp": now + 120, "jti": str(uuid4())}
+
+    def token(self, address):
+        return self.key.token(self.claims(address))
 
     def sent(self, address, **headers):
         """The headers of one call."""
@@ -145,7 +149,7 @@ class Service:
     def begin(self):
         """Start it; `wait` waits until it answers."""
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - as above
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "cds_service", "serve"],
                 cwd=self.folder,
                 env=environment_of(self.variables),
