@@ -127,10 +127,35 @@ def _public_url(value: str) -> str:
 
 
 def _redis(value: str) -> str:
-    if not re.fullmatch(r"rediss?://[^\s/]+(?:/[0-9]{1,3})?", value):
-        message = "must be an address like `rediss://redis.example:6379/0`"
+    """Strict: what cannot be an address, the library for Redis would repeat in its errors, password and all."""
+    match = re.fullmatch(
+        r"rediss?://"
+        r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*(?::(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)?@)?"
+        r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?:/[0-9]{1,3})?",
+        value,
+    )
+    if (
+        match is None
+        or not 1 <= int(match["port"] or 1) <= _LAST_PORT
+        or (match["host"].startswith("[") and not _is_address(match["host"][1:-1]))
+    ):
+        message = (
+            "must be an address like `rediss://:password@redis.example:6379/0`; in a password, signs other than "
+            "letters and digits are written like `%2F`"
+        )
         raise ValueError(message)
     return value
+
+
+_LAST_PORT: Final = 65535
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _header(value: str) -> str:
@@ -234,7 +259,8 @@ class Settings:
     cors_origins: tuple[str, ...] | None = _setting(
         None,
         _origins,
-        "The web origins whose pages may call the service from a browser, with commas between them; `*` is any.",
+        "The web origins whose pages may call the service from a browser, with commas between them; `*` is any, for "
+        "development only.",
         shown="any in development, none in production",
     )
     max_body_mb: int = _setting(
@@ -249,10 +275,11 @@ class Settings:
         10_000, _number(100, 1_000_000), "How many entries the Bundles of one request's prefetch may have, together."
     )
     concurrent_per_client: int = _setting(
-        32,
+        12,
         _number(0, 1000),
-        "How many calls of one client a process answers at the same time; what is beyond is told to come again. `0` "
-        "for any number. `concurrent` in the file of clients goes before.",
+        "How many calls of one client a process answers at the same time; what is beyond is told to come again. "
+        "`concurrent` in the file of clients goes before. Whatever is set, one client gets at most 12 of its 16 "
+        "threads, so that others are answered; `0` for as many as that.",
     )
     rate_per_client: int = _setting(
         0,
@@ -279,7 +306,7 @@ class Settings:
         _proxies,
         "The addresses or networks that may read `/metrics`, with commas between them; for others, and for whoever "
         "comes through a proxy, there is nothing there.",
-        shown="any in development, this machine in production",
+        shown="any in development without `CDS_CLIENTS`, else this machine",
     )
     fhir_servers: frozenset[Server] | None = _setting(
         None,
@@ -328,7 +355,8 @@ class Settings:
     public_url: str | None = _setting(
         None,
         _public_url,
-        "What clients put before `/cds-services`, such as `https://cds.example`: the tokens they send must name it.",
+        "What clients put before `/cds-services`, such as `https://cds.example`: the tokens they send must name it. "
+        "`http` is for this machine, in development.",
         shown="none",
     )
     token_life_s: int = _setting(
@@ -441,11 +469,15 @@ class Settings:
                 yield "production needs `CDS_CLIENTS`: the clients that may call"
             if self.public_url is None:
                 yield "production needs `CDS_PUBLIC_URL`: the address that clients know the service by"
+            elif not self.public_url.startswith("https:"):
+                yield "production needs `https` in `CDS_PUBLIC_URL`: tokens would be read on their way"
             if self.fhir_servers is None:
                 yield "production needs `CDS_FHIR_SERVERS`: the FHIR servers that may be asked"
-        elif not _is_loopback(self.host) and not self.allow_open:
+            if "*" in self.allowed_origins:
+                yield "production needs the origins in `CDS_CORS_ORIGINS` by name: `*` is every page there is"
+        elif self.clients is None and not self.is_tried_out:
             yield (
-                f"development lets anyone call, so it does not listen on `{self.host}`: set `CDS_MODE=production`, or "
+                f"development lets anyone call, so it does not listen on `{self.host}`: set `CDS_CLIENTS`, or "
                 "`CDS_ALLOW_OPEN=on` where nobody else can reach it"
             )
 
@@ -457,14 +489,14 @@ class Settings:
         if self.public_url is None and self.mode != "production":
             yield "`CDS_CLIENTS` needs `CDS_PUBLIC_URL`: the tokens of clients must name it"
         try:
-            clients = read_clients(self.clients, development=self.mode == "development")
+            clients = read_clients(self.clients, development=self.is_tried_out)
         except BrokenClients as broken:
             yield from map(str, broken.mistakes)
         else:
-            yield from self._not_agreed(clients)
+            yield from self.not_agreed(clients)
 
-    def _not_agreed(self, clients: Clients) -> Iterator[str]:
-        """Where the file of clients asks for what is not set."""
+    def not_agreed(self, clients: Clients) -> Iterator[str]:
+        """Where the file of clients asks for what is not set; one text for each."""
         for client in clients.everyone:
             if (client.deduplicate or client.override_kept_days) and self.pseudonym_keys is None:
                 yield f"the client `{client.name}` wants to be remembered: that needs `CDS_PSEUDONYM_KEYS`"
@@ -479,6 +511,11 @@ class Settings:
             return []
         listed = {_with_port(server) for server in self.fhir_servers}
         return sorted({_with_port(server) for server in client.fhir_servers} - listed)
+
+    @property
+    def is_tried_out(self) -> bool:
+        """Whether only whoever tries it out can call: then keys may be the public Sandbox's, or this machine's."""
+        return self.mode == "development" and (_is_loopback(self.host) or self.allow_open)
 
     @property
     def fetches(self) -> bool:
@@ -497,8 +534,8 @@ class Settings:
 
     @property
     def metrics_readers(self) -> tuple[Network, ...] | None:
-        """Who may read the counts: as set, else this machine in production; None for anyone."""
-        if self.metrics_from is not None or self.mode == "development":
+        """Who may read the counts: as set, else this machine where callers are known; None for anyone."""
+        if self.metrics_from is not None or (self.mode == "development" and self.clients is None):
             return self.metrics_from
         return (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 

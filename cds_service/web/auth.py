@@ -8,7 +8,7 @@ from the file of clients or from the one address that is named there.
 import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -96,13 +96,20 @@ class NotAuthenticated(Exception):
 
 
 class NotAllowed(Exception):
-    """A client that is known asks for what it may not have."""
+    """A client that is known asks for what it may not have.
 
-    def __init__(self, reason: Denial, caller: Caller) -> None:
+    Attributes:
+        reason: why it may not.
+        caller: who it is to the audit record.
+        client: what is agreed with it.
+    """
+
+    def __init__(self, reason: Denial, caller: Caller, client: Client) -> None:
         """Keep why, and who."""
         super().__init__(reason)
         self.reason = reason
         self.caller = caller
+        self.client = client
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +126,7 @@ class ClientsRead:
 
     Attributes:
         clients: how many there are now; when there were mistakes, how many of before are kept.
-        mistakes: how many there are; starting with that file names them.
+        mistakes: how many there are; what the door is given to complain with names them.
     """
 
     clients: int
@@ -195,12 +202,14 @@ class Door:
         services: Collection[ServiceId],
         first_use: FirstUse,
         now: Callable[[], datetime],
+        agreed: Callable[[Clients], Iterable[str]] = lambda _clients: (),
         development: bool = False,
         proxies: tuple[Network, ...] = (),
         certificate_header: str | None = None,
         life_s: int = LIFE_S,
         ca: Path | None = None,
         told: Callable[[DoorEvent], None],
+        complain: Callable[[str], None],
         ticks: Callable[[], float] = monotonic,
         resolve: Resolve = resolve,
     ) -> None:
@@ -212,12 +221,15 @@ class Door:
             services: those there are.
             first_use: whether a token is new.
             now: the time of day, aware.
+            agreed: what is wrong with clients that can be read, one text for each: they ask for what is not set.
             development: keys may be published on this machine, and may be the public Sandbox's.
             proxies: whose word on certificates counts.
             certificate_header: where they put the subject of a certificate that they verified; None for nowhere.
             life_s: the longest that a token may live, in seconds.
             ca: certificates (PEM) to trust, beside those of the machine, where keys are fetched.
             told: is told when the file was read again, and of each fetch of keys.
+            complain: is given the text with what is wrong when a changed file cannot be used, once for each change.
+                It is for whoever keeps the file, as it names clients, hosts and misspelt fields; no keys.
             ticks: a clock in seconds that nobody sets.
             resolve: says where a name is.
 
@@ -229,12 +241,14 @@ class Door:
         self._services = services
         self._first_use = first_use
         self._now = now
+        self._agreed = agreed
         self._development = development
         self._proxies = proxies
         self._certificate_key = f"HTTP_{certificate_header.upper().replace('-', '_')}" if certificate_header else None
         self._life_s = life_s
         self._context = tls(ca)
         self._told = told
+        self._complain = complain
         self._ticks = ticks
         self._resolve = resolve
         self._looking = Lock()
@@ -255,7 +269,7 @@ class Door:
             client, tenant = _by_certificate(subject, known.clients)
         caller = Caller(client.name, tenant)
         if service is not None and client.services is not None and service not in client.services:
-            raise NotAllowed(Denial.SERVICE, caller)
+            raise NotAllowed(Denial.SERVICE, caller, client)
         return Admitted(client, caller)
 
     def _by_token(self, sent: str, subject: str | None, known: _Known, address: str) -> tuple[Client, str | None]:
@@ -266,7 +280,7 @@ class Door:
             _verify(token, client, known.sources[client.name])
             _check_audience(token.claims.get("aud"), f"{self._public_url}{address}")
             ends_at = self._check_times(token.claims)
-            self._check_first_use(token.claims.get("jti"), client, ends_at)
+            self._check_first_use(token.claims, client, ends_at)
             return client, _tenant(token.claims, client)
         except NotAuthenticated as not_authenticated:
             not_authenticated.client = client.name
@@ -285,10 +299,14 @@ class Door:
             raise NotAuthenticated(Reason.LIFE)
         return ends_at
 
-    def _check_first_use(self, jti: object, client: Client, ends_at: int) -> None:
+    def _check_first_use(self, claims: dict[str, Any], client: Client, ends_at: int) -> None:
+        jti = claims.get("jti")
         if not isinstance(jti, str) or not 0 < len(jti) <= LONGEST_JTI or not jti.isprintable():
             raise NotAuthenticated(Reason.JTI)
-        digest = sha256(f"{client.name}\n{jti}".encode()).digest()  # no name has a line break in it
+        # By what the token says and the signature proves, not by the client's name: that may change at any moment. The
+        # tenants of one issuer may sign each with its own key, and then do not know each other's ids.
+        tenant = next((tenant for tenant in client.tenants if tenant == claims.get("tenant")), "")
+        digest = sha256(f"{client.iss}\n{tenant}\n{jti}".encode()).digest()  # none of them has a line break in it
         # A second more than the token is accepted: clocks of several processes may round differently.
         forget_at = datetime.fromtimestamp(ends_at, UTC) + timedelta(seconds=SKEW_S + 1)
         if not self._first_use(digest, forget_at):
@@ -330,11 +348,16 @@ class Door:
         try:
             self._known = self._read()
         except BrokenClients as broken:
-            mistakes = len(broken.mistakes)
+            mistakes = len(broken.mistakes) + len(broken.not_agreed)
+            kept = len(self._known.clients.everyone)
+            self._complain(f"The file of clients was not read again; the {kept} of before may call:\n{broken}")
         self._told(ClientsRead(len(self._known.clients.everyone), mistakes))
 
     def _read(self) -> _Known:
         clients = read_clients(self._path, development=self._development, services=self._services)
+        not_agreed = [f"{self._path}: {says}" for says in self._agreed(clients)]
+        if not_agreed:
+            raise BrokenClients((), not_agreed)
         # Keys that were fetched stay: a change of the file is no reason to ask everyone again.
         jkus = {one.jku: one.name for one in clients.everyone if one.jku is not None and one.keys is None}
         self._remote = {jku: self._remote.get(jku) or self._keys_of(name, jku) for jku, name in jkus.items()}

@@ -25,12 +25,18 @@ _MOST_DAYS: Final = 365
 
 
 class BrokenClients(Exception):
-    """The file of clients cannot be used; carries every mistake, in the order of lines."""
+    """The file of clients cannot be used; its text names every mistake, one a line.
 
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
-        """Keep the mistakes."""
+    Attributes:
+        mistakes: each once, in the order of lines.
+        not_agreed: where the file asks for what is not set elsewhere; these have no line.
+    """
+
+    def __init__(self, mistakes: Iterable[Mistake], not_agreed: Iterable[str] = ()) -> None:
+        """Keep them."""
         self.mistakes = tuple(sorted(set(mistakes)))
-        super().__init__("\n".join(map(str, self.mistakes)))
+        self.not_agreed = tuple(not_agreed)
+        super().__init__("\n".join((*map(str, self.mistakes), *self.not_agreed)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,8 +69,8 @@ def read_json(environ: WSGIEnvironment, most: Most) -> Json:
     body = _read(environ, most.body_bytes) if encoding is None else _read_encoded(encoding, environ, most.body_bytes)
     try:
         parsed: Json = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise NotJson from None  # its text shows what was sent
+    except orjson.JSONDecodeError as problem:
+        raise (TooDeep if problem.msg == _TOO_DEEP else NotJson) from None  # its text shows what was sent
     if _may_be_deeper(body, most.depth) and _is_deeper(parsed, most.depth):
         raise TooDeep
     return parsed
@@ -148,6 +148,7 @@ def _decoded(read: Callable[[int], bytes], window: int, most_bytes: int) -> byte
 
 # Depth and number -----------------------------------------------------------------------------------------------------
 
+_TOO_DEEP: Final = "depth limit exceeded"  # orjson's word for what has more than 1024 levels; it reads no further
 _OPENED: Final = bytes.maketrans(b"{}", b"[]")
 _NEITHER_BRACKETS_NOR_QUOTES: Final = bytes(set(range(256)) - set(b'[]{}"'))
 _MOST_BRACKETS: Final = 65536
@@ -206,9 +207,16 @@ def check_entries(prefetch: Mapping[str, Json] | None, most: int) -> None:
 class AtOnce:
     """How many calls of each client are being answered in this process."""
 
-    def __init__(self, usual: int) -> None:
-        """`usual` is the most for a client for which nothing else is agreed; `NO_LIMIT` for any number."""
+    def __init__(self, usual: int, most: int = NO_LIMIT) -> None:
+        """Start counting.
+
+        Args:
+            usual: calls at the same time of a client for which nothing else is agreed; `NO_LIMIT` for any number.
+            most: those of any client, whatever is agreed with it; `NO_LIMIT` for any number. Fewer than there are
+                threads, so that a client whose calls do not end leaves some for others.
+        """
         self._usual = usual
+        self._most = most
         self._running: dict[str, int] = {}
         self._lock = Lock()
 
@@ -218,7 +226,9 @@ class AtOnce:
         Raises:
             TooBusy: as many as may be are being answered.
         """
-        most = self._usual if own is None else own
+        agreed = self._usual if own is None else own
+        limits = [limit for limit in (agreed, self._most) if limit != NO_LIMIT]
+        most = min(limits, default=NO_LIMIT)
         with self._lock:
             running = self._running.get(client, 0)
             if running >= most > NO_LIMIT:

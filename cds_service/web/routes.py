@@ -376,7 +376,12 @@ class _Desk:
 
     def _admit(self, environ: WSGIEnvironment, here: _Here, address: str) -> Admitted:
         """Let a call in, or not; before its body is read, so that a stranger's costs nothing."""
-        admitted = self._door.admit(environ, address, here.service)
+        try:
+            admitted = self._door.admit(environ, address, here.service)
+        except NotAllowed as denied:  # to ask for what it may not have costs a client its calls, too
+            here.caller = denied.caller
+            self._limits.rates.count(denied.client.name, denied.client.rate)
+            raise
         here.caller = admitted.caller
         self._limits.rates.count(admitted.client.name, admitted.client.rate)
         return admitted
@@ -390,8 +395,6 @@ class _Desk:
     def refuse(self, raised: Exception) -> Response:
         """Whatever was raised while a request was answered."""
         here: _Here = request.environ[_HERE]
-        if isinstance(raised, NotAllowed):
-            here.caller = raised.caller
         meaning, reason, took_ms = meaning_of(raised), reason_of(raised), self._took_ms(here)
         client = raised.client if isinstance(raised, NotAuthenticated) else _client(here.caller)
         failed = is_ours(meaning)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from logging import LogRecord
+from math import inf
 from pathlib import Path
 from signal import SIG_BLOCK, SIG_DFL, SIG_UNBLOCK, SIGINT, SIGTERM, pthread_sigmask, signal, sigwait
 from tempfile import TemporaryDirectory
@@ -58,8 +59,9 @@ def run(  # noqa: PLR0913 - each by its name
     """Serve until the process is told to stop.
 
     SIGTERM and SIGINT stop it: no new calls are taken, those that run are answered, each worker's `Served.stop` is
-    called; after 10 seconds what is left is killed. SIGHUP replaces the workers, one by one, and
-    drops no call that has begun; one that comes in the very moment may find its connection closed and be sent again.
+    called; what is left is killed in time for everything to be gone after 10 seconds. SIGHUP replaces the workers, one
+    by one, and drops no call that has begun; one that comes in the very moment may find its connection closed and be
+    sent again.
 
     Args:
         target: where each worker process finds the function that makes the application, as "module:function". It
@@ -108,27 +110,100 @@ def run(  # noqa: PLR0913 - each by its name
         ).serve(target_loader=_load)
 
 
-_STOP_S: Final = 10
-_STORE_S: Final = 4.0  # of them, at least, are for `Served.stop`
+# The rest of the 10 seconds is for the end of the processes themselves: on a machine with much else to do it took 1.0
+# after the last worker was killed. A call that is answered within its 5 seconds (CDS_ANSWER_MS) finds the store open.
+_STOP_S: Final = 8.0
+_STORE_S: Final = 2.0  # of them, at least, are for `Served.stop`
 _MARGIN_S: Final = 0.5
 _IDLE_MS: Final = 75_000
 _CONNECTIONS: Final = 1024
 _SUCCESSOR_S: Final = 3.5
 
 
+class _Glancing(Event):
+    """An event whose waiting looks up now and then.
+
+    Of two signals at once Granian's own thread may take both: then nothing wakes the main thread, in which alone the
+    handlers of Python run, and the service would go on as if nobody had told it to stop.
+    """
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if timeout is not None:
+            return super().wait(timeout)
+        while not super().wait(_LOOK_S):
+            pass
+        return True
+
+
 class _Server(MPServer):
-    """Granian, which does not replace what it has by something that cannot start."""
+    """Granian, which does not replace what it has by something that cannot start, and which a stop never finds busy."""
 
     def __init__(self, *arguments: Any, check: Callable[[], str | None], **named: Any) -> None:  # noqa: ANN401 - Granian's
         super().__init__(*arguments, **named)
         self._check = check
+        self.main_loop_interrupt = _Glancing()
 
-    def signal_handler_reload(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - Granian's
-        wrong = self._check()
-        if wrong is None:
-            super().signal_handler_reload(*arguments, **named)  # type: ignore[no-untyped-call] # Granian's
+    def signal_handler_interrupt(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - Granian's
+        if os.getpid() != self.pid:  # a worker that was forked a moment ago, and still has the handlers of its parent
+            os._exit(0)
+        super().signal_handler_interrupt(*arguments, **named)  # type: ignore[no-untyped-call] # Granian's
+
+    def _reload(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - Granian's
+        self.reload_signal = False
+        self.main_loop_interrupt.clear()
+        said: list[str | None] = []
+        # In a thread: loading all cards takes a while. A daemon, as a stop does not wait for what it would say.
+        checking = Thread(target=lambda: said.append(self._check()), name="check", daemon=True)
+        checking.start()
+        self._wait(lambda: not checking.is_alive())
+        if self.interrupt_signal or self.reload_signal:  # what was checked may have changed since
+            self._look_again()
+        elif said == [None]:
+            super()._reload(*arguments, **named)  # type: ignore[no-untyped-call] # Granian's
         else:
-            print(f"Not reloaded; what runs goes on:\n{wrong}", file=sys.stderr)  # noqa: T201
+            self._look_again()
+            print("Not reloaded; what runs goes on:", *said, sep="\n", file=sys.stderr)  # noqa: T201
+
+    def _respawn_workers(
+        self,
+        workers: Iterable[int],
+        spawn_target: Callable[..., None],
+        target_loader: Callable[..., Any],
+        delay: float = 0,
+    ) -> None:
+        """As Granian's, which sleeps, and waits for old workers, and looks only then whether it is to stop."""
+        for index in workers:
+            if not self.interrupt_signal:
+                self.respawned_wrks[index] = monotonic()
+                old, new = self.wrks[index], self._spawn_worker(index, spawn_target, target_loader)
+                new.start()  # type: ignore[no-untyped-call] # Granian's
+                self.wrks[index] = new
+                self._wait(lambda: False, delay)
+                self._end(old)
+        self._look_again()
+
+    def _end(self, old: Any) -> None:  # noqa: ANN401 - Granian's worker, whose methods have no types
+        """End a worker that has a successor; at a stop it is put with the others, and so is ended with them."""
+        if not self.interrupt_signal:
+            old.terminate()
+            self._wait(lambda: not old.is_alive(), _STOP_S)
+        if self.interrupt_signal:
+            self.wrks.append(old)
+            return
+        if old.is_alive():
+            old.kill()
+        old.join()
+
+    def _wait(self, ended: Callable[[], bool], most_s: float = inf) -> None:
+        """Wait until something has ended, or that many seconds, or until the service is to stop."""
+        until = monotonic() + most_s
+        while not self.interrupt_signal and not ended() and monotonic() < until:
+            sleep(_GLANCE_S)  # the handlers of signals run in between
+
+    def _look_again(self) -> None:
+        """Have the main loop look at what came meanwhile; it clears its mark before it begins with something."""
+        if self.interrupt_signal or self.reload_signal or self.interrupt_children:
+            self.main_loop_interrupt.set()
 
 
 # In a worker ----------------------------------------------------------------------------------------------------------
@@ -196,6 +271,7 @@ def _stop(stop: Callable[[float], None], told: Event) -> None:
 
 _LEAVE_S: Final = 0.5
 _LOOK_S: Final = 0.5
+_GLANCE_S: Final = 0.05
 
 
 # Before anything is started -------------------------------------------------------------------------------------------

@@ -111,6 +111,26 @@ def test_development_does_not_listen_to_others_unless_it_is_told_to(host):
     Settings.read({"CDS_HOST": host, "CDS_ALLOW_OPEN": "on"}).may_start()
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "ehr.example"])  # noqa: S104 - nothing listens here
+def test_development_with_clients_listens_anywhere_but_not_for_keys_that_anybody_has(clients, host):
+    how = {"CDS_HOST": host, "CDS_PUBLIC_URL": "https://cds.example"}
+    Settings.read(how | {"CDS_CLIENTS": clients()}).may_start()
+    sandbox = clients(HOSPITAL | {"keys": [OF_THE_SANDBOX[0]]})
+    (reason,) = reasons(**how, CDS_CLIENTS=sandbox)
+    assert "is the key of the public CDS Hooks Sandbox" in reason
+    Settings.read(how | {"CDS_CLIENTS": sandbox, "CDS_ALLOW_OPEN": "on"}).may_start()
+
+
+def test_production_is_reached_by_https_and_by_pages_that_are_named(clients):
+    assert reasons(
+        **production(clients(), CDS_PUBLIC_URL="http://localhost:8080", CDS_CORS_ORIGINS="https://a.example,*")
+    ) == [
+        "production needs `https` in `CDS_PUBLIC_URL`: tokens would be read on their way",
+        "production needs the origins in `CDS_CORS_ORIGINS` by name: `*` is every page there is",
+    ]
+    Settings.read(production(clients(), CDS_CORS_ORIGINS="https://a.example")).may_start()
+
+
 def test_production_does_not_start_without_clients_public_address_and_fhir_servers():
     assert reasons(CDS_MODE="production", CDS_ALLOW_OPEN="on") == [
         "production needs `CDS_CLIENTS`: the clients that may call",

@@ -65,7 +65,7 @@ class Door:
             case "Bearer friend":
                 return Admitted(self.client, caller)
             case "Bearer friend-of-others":
-                raise NotAllowed(Denial.SERVICE, caller)
+                raise NotAllowed(Denial.SERVICE, caller, self.client)
             case "Bearer forged":
                 raise NotAuthenticated(Reason.SIGNATURE, self.client.name)
             case _:

@@ -81,10 +81,12 @@ class Entrance:
         self.now = AT
         self.seconds = 0.0
         self.told = []
+        self.complaints = []
         self.seen = Seen()
         path.write_text(text)
-        how = {"public_url": URL, "services": (SIGN, VIEW), "first_use": self.seen, **how}
-        self.door = Door(path, now=lambda: self.now, ticks=lambda: self.seconds, told=self.told.append, **how)
+        how = {"public_url": URL, "services": (SIGN, VIEW), "first_use": self.seen, "told": self.told.append, **how}
+        how = {"complain": self.complaints.append, **how}
+        self.door = Door(path, now=lambda: self.now, ticks=lambda: self.seconds, **how)
 
     def admit(self, token=None, address=ADDRESS, service=SIGN, **environ):
         sent = {} if token is None else {"HTTP_AUTHORIZATION": f"Bearer {token}"}
@@ -661,6 +663,60 @@ def test_a_file_that_breaks_keeps_the_clients_there_are_and_says_so_once(entranc
     door.seconds = 5
     assert door.admit(EHR.token(claims())).client.name == "hospital"
     assert door.told[2:] == [ClientsRead(1, 0)]
+
+
+def test_what_is_wrong_with_a_changed_file_is_named_once_for_whoever_changed_it(entrance):
+    door = entrance()
+    replaced(door.path, "clients:\n- name: north\n  iss: https://ehr.example\n  keyz: []\n  rate: 0\n")
+    for door.seconds in (1, 2, 3):
+        door.admit(EHR.token(claims()))
+    (complaint,) = door.complaints
+    first, *mistakes = complaint.splitlines()
+    assert first == "The file of clients was not read again; the 4 of before may call:"
+    assert [mistake.rpartition("/")[2].partition(" ")[0] for mistake in mistakes] == [
+        "clients.yaml:4:",
+        "clients.yaml:5:",
+    ]
+    replaced(door.path, file_of(HOSPITAL))
+    door.seconds = 4
+    door.admit(EHR.token(claims()))
+    assert len(door.complaints) == 1
+
+
+def test_a_changed_file_that_asks_for_what_is_not_set_is_not_taken(entrance):
+    def agreed(clients):
+        return [f"`{one.name}` wants too much" for one in clients.everyone if one.deduplicate]
+
+    door = entrance(HOSPITAL, agreed=agreed)
+    replaced(door.path, file_of(HOSPITAL | {"deduplicate": True}, NORTH | {"deduplicate": True}))
+    door.seconds = 1
+    assert not door.admit(EHR.token(claims())).client.deduplicate
+    assert door.told == [ClientsRead(1, 2)]
+    (complaint,) = door.complaints
+    assert complaint.splitlines()[1:] == [
+        f"{door.path}: `hospital` wants too much",
+        f"{door.path}: `north` wants too much",
+    ]
+    with pytest.raises(BrokenClients, match="`hospital` wants too much"):
+        entrance(HOSPITAL | {"deduplicate": True}, agreed=agreed)
+
+
+def test_a_client_of_another_name_cannot_use_a_token_again(entrance):
+    door = entrance()
+    token = EHR.token(claims())
+    door.admit(token)
+    replaced(door.path, file_of(HOSPITAL | {"name": "renamed"}))
+    door.seconds = 1
+    assert door.refusal(token) is Reason.REPLAYED
+    assert door.admit(EHR.token(claims())).client.name == "renamed"
+
+
+def test_tenants_of_one_issuer_count_their_tokens_each_for_itself(entrance):
+    door = entrance()
+    said = {"iss": "https://shared.example", "jti": "1"}
+    for key, tenant in ((EHR, "n1"), (EHR, "n2"), (OTHER, "s1")):
+        door.admit(key.token(claims(**said, tenant=tenant)))
+        assert door.refusal(key.token(claims(**said, tenant=tenant))) is Reason.REPLAYED
 
 
 def test_a_door_with_a_broken_file_does_not_open(tmp_path):

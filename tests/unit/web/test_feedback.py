@@ -77,6 +77,7 @@ def test_every_mistake_in_feedback_is_named_by_its_path(web):
     assert response.status_code == 400
     said = response.get_json(force=True)["issue"]
     assert {issue["expression"][0] for issue in said} == {
+        "feedback[0].card",
         "feedback[0].outcome",
         "feedback[0].outcomeTimestamp",
         "feedback[1].outcome",

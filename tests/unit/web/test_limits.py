@@ -146,9 +146,15 @@ def nested(levels, bracket="[]"):
     ],
     ids=["arrays", "objects", "side by side", "brackets in strings", "paired off", "between quotes", "backslashes"],
 )
-def test_json_may_be_nested_as_deep_as_the_limit_and_no_deeper(web, body):
+@pytest.mark.parametrize("deeper", [65, 1024, 1025, 4000])
+def test_json_may_be_nested_as_deep_as_the_limit_and_no_deeper(web, body, deeper):
     assert web.post(body(64).encode()).status_code == 400  # it is read, and then it is no call
-    assert only_issue(web.post(body(65).encode()), 413) == "too-long"
+    assert only_issue(web.post(body(deeper).encode()), 413) == "too-long"
+
+
+@pytest.mark.parametrize("body", [b'{"a": Jane}' * 2000, b'"' + b"[" * 2000, b"[1," * 60 + b"x" + b"[" * 2000])
+def test_what_is_no_json_is_not_called_too_deep(web, body):
+    assert only_issue(web.post(body), 400) == "structure"
 
 
 def test_brackets_in_text_are_no_levels(web, call):
@@ -246,6 +252,16 @@ def test_what_is_agreed_with_a_client_goes_before_the_usual():
             at_once.enter(client, own)
 
 
+@pytest.mark.parametrize(("usual", "own"), [(5, None), (0, None), (1, 5), (1, 1000)])
+def test_no_client_takes_all_the_threads_whatever_is_agreed(usual, own):
+    at_once = AtOnce(usual, most=2)
+    for _ in range(2):
+        at_once.enter("large", own)
+    with pytest.raises(TooBusy):
+        at_once.enter("large", own)
+    at_once.enter("other", own)
+
+
 # How often
 
 
@@ -281,6 +297,15 @@ def test_strangers_use_up_nobodys_calls(web_that, call):
     for _ in range(3):
         assert web.post(call, headers={"Authorization": "Bearer forged"}).status_code == 401
     assert web.post(call, headers=FRIEND).status_code == 200
+
+
+@pytest.mark.parametrize(("address", "method"), [("sign", "POST"), ("sign/feedback", "POST")])
+def test_calls_that_are_forbidden_count_as_well(web_that, address, method):
+    web = web_that(door=Door(Client(name="riverside", rate=2)), rates=rates())
+    asked = {"method": method, "json": {}, "headers": {"Authorization": "Bearer friend-of-others"}}
+    statuses = [web.client.open(f"/cds-services/{address}", **asked).status_code for _ in range(3)]
+    assert statuses == [403, 403, 429]
+    assert (web.events[-1].client, web.events[-1].reason) == ("riverside", Excess.RATE)
 
 
 def test_each_client_has_its_own_calls():

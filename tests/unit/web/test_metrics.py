@@ -88,7 +88,7 @@ def test_calls_are_counted_with_what_came_of_them(web_that, call, metrics):
 
 
 def test_who_was_not_let_in_is_counted_by_reason(web_that, call, metrics):
-    web = web_that(door=Door(Client(name="riverside", rate=1)), metrics=metrics, metrics_readers=None, rates=Rates())
+    web = web_that(door=Door(Client(name="riverside", rate=2)), metrics=metrics, metrics_readers=None, rates=Rates())
     for authorization in ("Bearer forged", "Bearer forged", "", "Bearer friend-of-others"):
         web.post(call, headers={"Authorization": authorization})
     web.post(call, headers=FRIEND)

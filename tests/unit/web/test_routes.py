@@ -112,7 +112,6 @@ def test_what_is_not_called_json_in_utf_8_is_refused(web, call, content_type):
         b'{"a": "\xe9"}',
         '{"a": 1}'.encode("utf-16"),
         b'{"a": "\\ud800"}',
-        b'{"a":' * 600 + b"[" * 600 + b"]" * 600 + b"}" * 600,
     ],
 )
 def test_what_is_not_json_in_utf_8_is_refused(web, body):

@@ -30,6 +30,12 @@ def note(what):
         notes.write(f"{what}\\n")
 
 
+def check():
+    time.sleep(float(os.environ.get("CHECK_TAKES_S", "0")))
+    with open(os.environ["WRONG"]) as wrong:
+        return wrong.read() or None
+
+
 def create():
     time.sleep(STARTS_IN_S)
 
@@ -62,7 +68,7 @@ if __name__ == "__main__":
         port=int(sys.argv[1]),
         workers=int(sys.argv[2]),
         threads=2,
-        check=lambda: open(os.environ["WRONG"]).read() or None,
+        check=check,
         starts_in_s=STARTS_IN_S,
     )
     note("served")
@@ -150,7 +156,7 @@ def test_what_runs_is_finished_and_then_the_store_is_drained(served, how):
         calling.join()
     assert len(answers) == 1
     assert server.noted() == ["slow begins", "slow ends", server.noted()[2], "stopped", "served"]
-    assert server.noted()[2] in {"stop within 8", "stop within 9"}
+    assert server.noted()[2] in {"stop within 7", "stop within 8"}
     assert took_s < 5
     assert (server.process.returncode, said) == (0, "")
 
@@ -166,8 +172,8 @@ def test_a_call_that_never_ends_does_not_keep_the_store_from_being_drained(serve
         client.sendall(b"POST /body HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n")
         server.until(lambda: "body begins" in server.noted())
         took_s, _ = server.stop()
-    assert server.noted() == ["body begins", "stop within 4", "stopped", "served"]
-    assert 5 < took_s < 11
+    assert server.noted() == ["body begins", "stop within 2", "stopped", "served"]
+    assert 5 < took_s < 10
 
 
 def test_a_client_that_keeps_its_connection_does_not_keep_the_service(served):
@@ -217,6 +223,60 @@ def test_workers_are_replaced_without_dropping_a_call(served, workers, starts_in
     assert len(ended) == 2 * workers
     assert all(isinstance(who, str) for who in ended), ended
     assert closed.total() <= 2, closed  # of ten thousands
+
+
+@pytest.mark.parametrize("after_s", [0.0, 1.0, 2.5])
+def test_a_stop_does_not_wait_for_the_replacement_of_workers(served, after_s):
+    with served(workers=2, STARTS_IN_S="2") as server:
+        server.process.send_signal(signal.SIGHUP)
+        time.sleep(after_s)
+        children = children_of(server.process.pid)
+        took_s, _ = server.stop()
+    assert took_s < 6
+    assert not any(map(is_running, children))
+    assert server.process.returncode == 0
+
+
+def test_a_stop_does_not_wait_for_an_old_worker_that_does_not_end(served):
+    with served() as server, socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"POST /body HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n")
+        server.until(lambda: "body begins" in server.noted())
+        (old,) = children_of(server.process.pid)
+        server.process.send_signal(signal.SIGHUP)
+        server.until(lambda: not takes_connections_of(server, old))
+        took_s, _ = server.stop()
+    assert not is_running(old)
+    assert took_s < 10
+    assert server.noted().count("stopped") == 2  # its successor's, too
+
+
+def test_two_signals_at_once_stop_it_too(served):
+    for _ in range(5):  # who takes which signal is a matter of chance
+        with served() as server:
+            server.process.send_signal(signal.SIGINT)
+            server.process.send_signal(signal.SIGTERM)
+            server.process.wait(10)
+
+
+def test_a_stop_does_not_wait_for_the_check_of_what_would_be_loaded(served):
+    with served(CHECK_TAKES_S="20") as server:
+        server.process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        took_s, _ = server.stop()
+    assert took_s < 4
+    assert server.noted().count("stopped") == 1
+
+
+def children_of(parent):
+    return [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+def is_running(process):
+    return Path(f"/proc/{process}").exists()
+
+
+def takes_connections_of(server, process):
+    return server.answers() in {str(process), None}
 
 
 def test_what_cannot_start_replaces_nothing(served):
