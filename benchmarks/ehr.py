@@ -14,7 +14,12 @@ from joserfc.jwk import ECKey
 ALGORITHM: Final = "ES384"
 PUBLIC: Final = "https://cds.soak.example"  # what the service is told that it is called
 ISSUER: Final = "https://ehr.soak.example"
-TENANT: Final = "ward-7"
+TENANTS: Final = (
+    "ward-1",
+    "ward-2",
+    "ward-3",
+    "ward-4",
+)  # each a client of its own, for a client has so many calls at once
 DISCOVERY: Final = "/cds-services"
 SECONDS: Final = 30  # an answer that takes longer is none
 LIFE: Final = 120  # of a token, in seconds
@@ -28,6 +33,7 @@ class Ehr:
 
     key: ECKey = field(repr=False)
     kid: str
+    tenant: str = TENANTS[0]
 
     @classmethod
     def new(cls) -> Self:
@@ -46,7 +52,7 @@ class Ehr:
         usual = {"iss": ISSUER, "aud": PUBLIC + path, "iat": now, "exp": now + LIFE, "jti": str(uuid4())}
         return jwt.encode(
             {"alg": ALGORITHM, "kid": self.kid, "typ": "JWT"} | (header or {}),
-            usual | {"tenant": TENANT} | claims,
+            usual | {"tenant": self.tenant} | claims,
             self.key,
             algorithms=[ALGORITHM],
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.ehr import ISSUER, PUBLIC, TENANT, Ehr, Line, Sent
+from benchmarks.ehr import ISSUER, PUBLIC, TENANTS, Ehr, Line, Sent
 from benchmarks.hostile import MOST_MB
 
 CLIENT: Final = "soak-hospital"
@@ -141,8 +141,9 @@ def _running(folder: Path, port: int, environment: dict[str, str]) -> Iterator[S
 
 
 def _clients(ehr: Ehr) -> object:
-    agreed = {"name": CLIENT, "iss": ISSUER, "keys": ehr.public_keys["keys"], "tenants": [TENANT]}
-    return {"clients": [agreed | {"rate": 1_000_000, "concurrent": 1000}]}  # as much as there can be
+    """Every ward as a client; each may call as much as there can be."""
+    agreed = {"iss": ISSUER, "keys": ehr.public_keys["keys"], "rate": 1_000_000, "concurrent": 1000}
+    return {"clients": [agreed | {"name": f"{CLIENT}-{tenant}", "tenants": [tenant]} for tenant in TENANTS]}
 
 
 def _wait_for(service: Service) -> None:
