@@ -1,18 +1,18 @@
 """Ratios, never absolute numbers: `make bench`.
 
-The service and a bare handler run on the same server, with one worker each, and are loaded in turns by wrk.
-Then ratios in process: ten times the record, a thousand more card files, other versions and codes, a very long record.
+The service and a bare handler run on the same server, with one worker process each, and are loaded in turns by wrk:
+first the service alone, with nobody to prove who calls and nothing kept, then with what stands around it by default,
+and then as a hospital runs it, where each call has a token of its own. Then what each of these costs in process; and
+ratios in process: ten times the record, a thousand more card files, other versions and codes, a very long record.
 """
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -23,21 +23,26 @@ from typing import Any, Final
 
 import orjson
 
+from benchmarks import production
+from benchmarks.costs import costs
+from benchmarks.ehr import Ehr, Line, Sent
+from benchmarks.load import CONNECTIONS, LIFE, Load, sign
 from benchmarks.requests import TODAY, order_sign
 from benchmarks.variants import by_ndc, by_text, in_dstu2, in_r5, very_long
 from cds_service.advice.advise import advise
 from cds_service.advice.policy import Policy, from_prefetch_only
+from cds_service.app import THREADS
 from cds_service.card_files.library import Library
 from cds_service.card_files.loading import load_library
 from cds_service.clinical.codes import RxCUI
 from cds_service.drugs import vocabulary
 from cds_service.hooks.reading import read_request
 from cds_service.settings import Settings
+from tests.servers.postgres import Postgres
 
 SERVICE: Final = "medication-safety-order-sign"
+PATH: Final = f"/cds-services/{SERVICE}"
 ROUNDS: Final = 5
-SECONDS: Final = 3
-CONNECTIONS: Final = 8
 CALLS: Final = 20  # in one turn, in process
 VARIANTS: Final = {
     "in DSTU2": in_dstu2,
@@ -46,83 +51,94 @@ VARIANTS: Final = {
     "with medicines by NDC": by_ndc,
 }
 AT: Final = datetime.fromisoformat(f"{TODAY}T10:00:00").replace(tzinfo=UTC)
-LUA: Final = """
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
-local file = io.open("{path}", "rb")
-wrk.body = file:read("*a")
-file:close()
-"""
+OPEN: Final = {"CDS_MODE": "development", "CDS_CLIENTS": "", "CDS_PUBLIC_URL": "", "CDS_FHIR_SERVERS": ""}
+COUNTED: Final = ("unshared", "spilled", "lost")  # what a store does that does not keep up, as /metrics has it
+
+NO_CARD: Final = order_sign(("308182", "amoxicillin 250 MG Oral Capsule"))
+ONE_CARD: Final = order_sign(("314076", "lisinopril 10 MG Oral Tablet"))
+THREE_CARDS: Final = order_sign()
 
 
 @dataclass(frozen=True)
 class Target:
-    """Something that is measured, and what it is sent."""
+    """Something that is measured, what it is sent, and how it is served in an empty folder, on which port."""
 
     name: str
-    application: str
     body: dict[str, Any]
-
-
-TARGETS: Final = (
-    Target("bare handler", "benchmarks.bare:create_app", order_sign()),
-    Target("dantrolene beside baclofen", "cds_service.app:create_app", order_sign()),
-    Target(
-        "lisinopril beside baclofen",
-        "cds_service.app:create_app",
-        order_sign(("314076", "lisinopril 10 MG Oral Tablet")),
-    ),
-    Target(
-        "amoxicillin (no rule is about it)",
-        "cds_service.app:create_app",
-        order_sign(("308182", "amoxicillin 250 MG Oral Capsule")),
-    ),
-)
+    serve: Callable[[Path], AbstractContextManager[int]]
 
 
 def main() -> int:
     """Measure and print; 1 without wrk."""
-    if shutil.which("wrk") is None:
+    if not Load.is_possible():
         print("wrk is missing: apt-get install wrk (or your system's package of it).", file=sys.stderr)
         return 1
-    size = len(json.dumps(order_sign()))
-    print(f"{size} bytes a request, {CONNECTIONS} connections, median of {ROUNDS} rounds in turns, one worker each\n")
-    rates = _measure()
-    bare = median(rates[TARGETS[0].name])
-    for target in TARGETS:
-        rate = median(rates[target.name])
-        print(f"{target.name:40} {rate:8.0f} requests/s   {rate / bare:5.2f} of the bare handler")
-    print()
-    _scaling()
+    size = len(json.dumps(THREE_CARDS))
+    print(f"{size} bytes a request, {CONNECTIONS} connections, one worker of {THREADS} threads,")
+    print(f"median of {ROUNDS} rounds in turns; database and load share the machine with what is measured\n")
+    with ExitStack() as stack:
+        postgres = _postgres(stack)
+        ehr = Ehr.new()
+        targets = _targets(ehr, postgres)
+        rates = _measure(targets, ehr)
+        bare = median(rates[targets[0].name])
+        for target in targets:
+            rate = median(rates[target.name])
+            print(f"{target.name:62} {rate:8.0f} requests/s   {rate / bare:5.2f} of the bare handler")
+        print()
+        library = _library()
+        databases = () if postgres is None else (("PostgreSQL", postgres.database()),)
+        for cost in costs(library, ONE_CARD, SERVICE, AT, databases):
+            print(f"{cost.us:6.0f} us for {cost.part}")
+        print()
+    _scaling(library)
     return 0
 
 
-def _measure() -> dict[str, list[float]]:
-    rates: dict[str, list[float]] = {target.name: [] for target in TARGETS}
-    with TemporaryDirectory() as folder:
-        scripts = [_script(Path(folder), number, target) for number, target in enumerate(TARGETS)]
+def _targets(ehr: Ehr, postgres: Postgres | None) -> tuple[Target, ...]:
+    alone = partial(_handler, "benchmarks.alone:create_app")
+    as_it_starts = partial(_service, ehr, settings=OPEN)
+    known = partial(_service, ehr)
+    targets = [
+        Target("bare handler", ONE_CARD, partial(_handler, "benchmarks.bare:create_app")),
+        Target("no card, the service alone", NO_CARD, alone),
+        Target("no card, with JWT, and audit in SQLite, metrics, log", NO_CARD, known),
+        Target("one card, the service alone", ONE_CARD, alone),
+        Target("one card, with audit in SQLite, metrics, log", ONE_CARD, as_it_starts),
+        Target("one card, with JWT, and audit in SQLite, metrics, log", ONE_CARD, known),
+        Target("three cards, the service alone", THREE_CARDS, alone),
+        Target("three cards, with JWT, and audit in SQLite, metrics, log", THREE_CARDS, known),
+    ]
+    if postgres is not None:
+        on_postgres = partial(_on_postgres, ehr, postgres)
+        targets.insert(6, Target("one card, with JWT, and audit in PostgreSQL, metrics, log", ONE_CARD, on_postgres))
+    return tuple(targets)
+
+
+def _measure(targets: tuple[Target, ...], ehr: Ehr) -> dict[str, list[float]]:
+    rates: dict[str, list[float]] = {target.name: [] for target in targets}
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        tokens = folder / "tokens"
+        sign(ehr, PATH, tokens)
+        loads = [Load.of(folder / str(n), target.body, PATH, tokens) for n, target in enumerate(targets)]
         for _ in range(ROUNDS):
-            for target, script in zip(TARGETS, scripts, strict=True):
-                with _served(target.application) as port:
-                    rates[target.name].append(_rate(port, script))
+            for target, load in zip(targets, loads, strict=True):
+                with TemporaryDirectory() as own, target.serve(Path(own)) as port:
+                    rates[target.name].append(load.rate(port))
     return rates
 
 
-def _script(folder: Path, number: int, target: Target) -> Path:
-    body = folder / f"{number}.json"
-    body.write_text(json.dumps(target.body), encoding="utf-8")
-    script = folder / f"{number}.lua"
-    script.write_text(LUA.replace("{path}", str(body)), encoding="utf-8")
-    return script
+# What is measured -----------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _served(application: str) -> Iterator[int]:
+def _handler(application: str, _folder: Path) -> Iterator[int]:
+    """An application that keeps nothing."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     command = [sys.executable, "-m", "benchmarks.server", application, str(port)]
-    environment = os.environ | {"CDS_LOG": "off"}
-    server = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         _wait_for(port)
         yield port
@@ -143,19 +159,53 @@ def _wait_for(port: int) -> None:
     raise RuntimeError(message)
 
 
-def _rate(port: int, script: Path) -> float:
-    url = f"http://127.0.0.1:{port}/cds-services/{SERVICE}"
-    options = ["-t1", f"-c{CONNECTIONS}", "-s", str(script)]
-    subprocess.run(["wrk", *options, "-d1", url], check=True, capture_output=True)  # noqa: S607 (warm up)
-    done = subprocess.run(["wrk", *options, f"-d{SECONDS}", url], check=True, capture_output=True, text=True)  # noqa: S607
-    if "Non-2xx" in done.stdout:
-        raise RuntimeError(done.stdout)
-    return float(next(line for line in done.stdout.splitlines() if "Requests/sec" in line).split()[1])
+@contextmanager
+def _service(ehr: Ehr, folder: Path, settings: dict[str, str] | None = None) -> Iterator[int]:
+    """The service as it is started, in production unless `settings` say otherwise, with a store of its own."""
+    said = {"CDS_TOKEN_LIFE_S": str(LIFE)} | (settings or {})
+    with production.served(folder, ehr, workers=1, rate=None, settings=said) as service:
+        yield service.port
+        _check(service)
+        service.stop()
 
 
-def _scaling() -> None:
+def _on_postgres(ehr: Ehr, postgres: Postgres, folder: Path) -> AbstractContextManager[int]:
+    return _service(ehr, folder, {"CDS_STORE": postgres.database()})
+
+
+def _check(service: production.Service) -> None:
+    """See that the store did what is measured.
+
+    Raises:
+        RuntimeError: it did not keep up.
+    """
+    written = Line(service.port).send(Sent("/metrics", {}, None)).body.decode()
+    values = dict(line.rsplit(" ", 1) for line in written.splitlines() if not line.startswith("#"))
+    if any(float(values[f"cds_audit_{name}_total"]) for name in COUNTED):
+        message = "the store did not keep up: " + ", ".join(f"{n} {values[f'cds_audit_{n}_total']}" for n in COUNTED)
+        raise RuntimeError(message)
+
+
+def _postgres(stack: ExitStack) -> Postgres | None:
+    """A real one that waits for its disk; None, and it is said so, where there is none."""
+    try:
+        postgres = Postgres(durable=True)
+    except RuntimeError as none:
+        print(f"Without PostgreSQL: {none}\n")
+        return None
+    stack.callback(postgres.close)
+    return postgres.start()
+
+
+# In process -----------------------------------------------------------------------------------------------------------
+
+
+def _library() -> Library:
     settings = Settings()
-    library = load_library(settings.cards, vocabulary.load(), settings.jurisdiction)
+    return load_library(settings.cards, vocabulary.load(), settings.jurisdiction)
+
+
+def _scaling(library: Library) -> None:
     once, tenfold = (_call(library, order_sign(times=times)) for times in (1, 10))
     larger = _call(_with_more_cards(library, 1000), order_sign())
     usual, ten_times, more_cards = _in_turns(once, tenfold, larger)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ from benchmarks.ehr import ISSUER, PUBLIC, TENANTS, Ehr, Line, Sent
 from benchmarks.hostile import MOST_MB
 
 CLIENT: Final = "soak-hospital"
+MOST_A_MINUTE: Final = 1_000_000  # calls of one client: counted, and never too many
+AS_AGREED: Final[Mapping[str, str]] = {}
 SPILL: Final = "spill"
 LOG: Final = "log"
 STARTS_WITHIN: Final = 60  # seconds
@@ -86,8 +88,22 @@ class Service:
 
 
 @contextmanager
-def served(folder: Path, ehr: Ehr, *, workers: int) -> Iterator[Service]:
+def served(
+    folder: Path,
+    ehr: Ehr,
+    *,
+    workers: int,
+    rate: int | None = MOST_A_MINUTE,
+    settings: Mapping[str, str] = AS_AGREED,
+) -> Iterator[Service]:
     """The service, answering.
+
+    Args:
+        folder: an empty one.
+        ehr: who is known.
+        workers: how many processes answer.
+        rate: how many calls each client may make in a minute; None for as many as it likes, which nobody counts.
+        settings: what is to be otherwise; an empty one counts as not set.
 
     Raises:
         DoesNotServe: it ended, or did not answer in time.
@@ -95,7 +111,7 @@ def served(folder: Path, ehr: Ehr, *, workers: int) -> Iterator[Service]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     clients = folder / "clients.yaml"
-    clients.write_text(json.dumps(_clients(ehr), indent=2), encoding="utf-8")  # JSON is YAML
+    clients.write_text(json.dumps(_clients(ehr, rate), indent=2), encoding="utf-8")  # JSON is YAML
     own = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
     environment = own | {
         "CDS_HOST": "127.0.0.1",
@@ -110,6 +126,7 @@ def served(folder: Path, ehr: Ehr, *, workers: int) -> Iterator[Service]:
         "CDS_MAX_BODY_MB": str(MOST_MB),
         "CDS_METRICS_FROM": "127.0.0.1/32",
     }
+    environment |= settings
     with _running(folder, port, environment) as service:
         yield service
 
@@ -140,9 +157,10 @@ def _running(folder: Path, port: int, environment: dict[str, str]) -> Iterator[S
             process.wait()
 
 
-def _clients(ehr: Ehr) -> object:
-    """Every ward as a client; each may call as much as there can be."""
-    agreed = {"iss": ISSUER, "keys": ehr.public_keys["keys"], "rate": 1_000_000, "concurrent": 1000}
+def _clients(ehr: Ehr, rate: int | None) -> object:
+    """Every ward as a client."""
+    agreed = {"iss": ISSUER, "keys": ehr.public_keys["keys"], "concurrent": 1000}
+    agreed |= {} if rate is None else {"rate": rate}
     return {"clients": [agreed | {"name": f"{CLIENT}-{tenant}", "tenants": [tenant]} for tenant in TENANTS]}
 
 
