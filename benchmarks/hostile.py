@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 from uuid import uuid4
 
-from benchmarks.ehr import DISCOVERY, LIFE, Ehr, Sent, dumped, posted
+from benchmarks.ehr import DISCOVERY, LIFE, TENANTS, Ehr, Sent, dumped, posted
 
 SERVICE: Final = f"{DISCOVERY}/medication-safety-order-sign"
 FEEDBACK: Final = f"{SERVICE}/feedback"
@@ -148,7 +148,7 @@ ATTACKS: Final = (
 
 _REPLAY: Final = Attack(
     "a token used twice",
-    lambda ehr, body: posted(SERVICE, ehr.token(SERVICE, jti=_REPLAYED), body),
+    lambda ehr, body: posted(SERVICE, ehr.token(SERVICE, jti=_REPLAYED, tenant=TENANTS[0]), body),
     frozenset({401}),
 )
 """Its first use in a run is an ordinary call, and is answered as one: see `first_use`."""

@@ -24,7 +24,7 @@ from cds_service.store.address import Address
 Answer = TypeVar("Answer")
 Insert: TypeAlias = sqlite.Insert | postgresql.Insert
 
-QUICK_S: Final = 0.25  # what an answer may wait
+QUICK_S: Final = 1.0  # what an answer may wait; processes that share a file of SQLite need a quarter, and seldom more
 DURABLE_S: Final = 2.0  # what feedback may wait
 PATIENT_S: Final = 30.0  # what a command may wait
 REST_S: Final = 2.0  # how long a database that failed is left alone
