@@ -118,21 +118,31 @@ _MARGIN_S: Final = 0.5
 _IDLE_MS: Final = 75_000
 _CONNECTIONS: Final = 1024
 _SUCCESSOR_S: Final = 3.5
+_TRIED_AGAIN_S: Final = 5.0
+_NOT_RELOADED: Final = "Not reloaded; what runs goes on:"
+_NOT_REPLACED: Final = "A worker ended, and the others go on without it until a new one can start:"
 
 
-class _Glancing(Event):
-    """An event whose waiting looks up now and then.
+class _Glancing:
+    """What the main thread waits for, in place of an event: it looks now and then whether it has come.
 
     Of two signals at once Granian's own thread may take both: then nothing wakes the main thread, in which alone the
-    handlers of Python run, and the service would go on as if nobody had told it to stop.
+    handlers of Python run, and the service would go on as if nobody had told it to stop. And a handler that sets an
+    event while its own thread is just beginning or ending to wait for it waits for itself, for ever. This has no lock.
     """
 
-    def wait(self, timeout: float | None = None) -> bool:
-        if timeout is not None:
-            return super().wait(timeout)
-        while not super().wait(_LOOK_S):
-            pass
-        return True
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        self._is_set = True
+
+    def clear(self) -> None:
+        self._is_set = False
+
+    def wait(self) -> None:
+        while not self._is_set:
+            sleep(_GLANCE_S)
 
 
 class _Server(MPServer):
@@ -141,7 +151,7 @@ class _Server(MPServer):
     def __init__(self, *arguments: Any, check: Callable[[], str | None], **named: Any) -> None:  # noqa: ANN401 - Granian's
         super().__init__(*arguments, **named)
         self._check = check
-        self.main_loop_interrupt = _Glancing()
+        self.main_loop_interrupt = _Glancing()  # type: ignore[assignment] # what Granian asks of it, it has
 
     def signal_handler_interrupt(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - Granian's
         if os.getpid() != self.pid:  # a worker that was forked a moment ago, and still has the handlers of its parent
@@ -151,18 +161,23 @@ class _Server(MPServer):
     def _reload(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - Granian's
         self.reload_signal = False
         self.main_loop_interrupt.clear()
+        wrong = self._what_is_wrong()
+        if self.interrupt_signal or self.reload_signal:  # what was checked may have changed since
+            self._look_again()
+        elif wrong is None:
+            super()._reload(*arguments, **named)  # type: ignore[no-untyped-call] # Granian's
+        else:
+            self._look_again()
+            print(_NOT_RELOADED, wrong, sep="\n", file=sys.stderr)  # noqa: T201
+
+    def _what_is_wrong(self) -> str | None:
+        """Why a worker could not start, if it is known; a stop does not wait for it."""
         said: list[str | None] = []
         # In a thread: loading all cards takes a while. A daemon, as a stop does not wait for what it would say.
         checking = Thread(target=lambda: said.append(self._check()), name="check", daemon=True)
         checking.start()
         self._wait(lambda: not checking.is_alive())
-        if self.interrupt_signal or self.reload_signal:  # what was checked may have changed since
-            self._look_again()
-        elif said == [None]:
-            super()._reload(*arguments, **named)  # type: ignore[no-untyped-call] # Granian's
-        else:
-            self._look_again()
-            print("Not reloaded; what runs goes on:", *said, sep="\n", file=sys.stderr)  # noqa: T201
+        return said[0] if said else "the check itself failed"
 
     def _respawn_workers(
         self,
@@ -171,16 +186,50 @@ class _Server(MPServer):
         target_loader: Callable[..., Any],
         delay: float = 0,
     ) -> None:
-        """As Granian's, which sleeps, and waits for old workers, and looks only then whether it is to stop."""
+        """As Granian's, which sleeps, and waits for old workers, and looks only then whether it is to stop.
+
+        Granian ends when a worker fails twice in a row, and the others with it. Here that holds only where nobody else
+        serves: a file that was broken while the service runs is no reason to leave every prescriber without advice.
+        """
         for index in workers:
+            if not delay:
+                self._wait_until_one_can_start(index)
             if not self.interrupt_signal:
-                self.respawned_wrks[index] = monotonic()
+                if delay or not self._serves_without(index):
+                    self.respawned_wrks[index] = monotonic()
                 old, new = self.wrks[index], self._spawn_worker(index, spawn_target, target_loader)
                 new.start()  # type: ignore[no-untyped-call] # Granian's
                 self.wrks[index] = new
                 self._wait(lambda: False, delay)
                 self._end(old)
         self._look_again()
+
+    def _wait_until_one_can_start(self, index: int) -> None:
+        """Wait while a new worker would fail for a reason that is known, as long as any other answers.
+
+        For a reason that is not known it is tried now and then, and not again and again.
+        """
+        if self._serves_without(index) and monotonic() - self.wrks[index].birth < self.respawn_interval:
+            self._wait(lambda: not self._others_of(index), _TRIED_AGAIN_S)
+        said = None
+        while self._others_of(index) and not self.interrupt_signal:
+            wrong = self._what_is_wrong()
+            if wrong is None or self.interrupt_signal:
+                return
+            if self.reload_signal:
+                self.reload_signal = False
+                print(_NOT_RELOADED, wrong, sep="\n", file=sys.stderr)  # noqa: T201
+            if wrong != said:
+                print(_NOT_REPLACED, wrong, sep="\n", file=sys.stderr)  # noqa: T201
+            said = wrong
+            self._wait(lambda: self.reload_signal or not self._others_of(index), _TRIED_AGAIN_S)
+
+    def _others_of(self, index: int) -> list[Any]:
+        return [worker for worker in self.wrks if worker.idx != index and worker.is_alive()]  # type: ignore[no-untyped-call] # Granian's
+
+    def _serves_without(self, index: int) -> bool:
+        """Whether another worker has been there for long enough to be known to answer."""
+        return any(monotonic() - worker.birth > self.respawn_interval for worker in self._others_of(index))
 
     def _end(self, old: Any) -> None:  # noqa: ANN401 - Granian's worker, whose methods have no types
         """End a worker that has a successor; at a stop it is put with the others, and so is ended with them."""

@@ -38,6 +38,8 @@ def check():
 
 def create():
     time.sleep(STARTS_IN_S)
+    if os.path.exists("broken"):
+        raise SystemExit(4)
 
     def application(environ, start):
         match environ["PATH_INFO"]:
@@ -109,6 +111,11 @@ class Server:
             return self.get()
         except OSError:
             return None
+
+    def until_all_answer(self, workers):
+        """Who has answered can no longer fail to start."""
+        who = set()
+        self.until(lambda: who.add(self.get()) or len(who) == workers)
 
     def noted(self):
         return self.notes.read_text().splitlines()
@@ -300,6 +307,54 @@ def test_a_worker_that_died_is_replaced(served):
             server.get("/die")
         server.until(lambda: (server.answers() or before) != before)
         server.stop()
+
+
+def test_a_worker_that_died_is_not_replaced_by_one_that_cannot_start_and_the_others_go_on(served):
+    """The service ended when a file was broken, and a worker died, or had not started yet, before it was mended."""
+    with served(workers=2) as server:
+        server.until_all_answer(2)
+        server.wrong.write_text("clients.yaml:3: no such field: `jkuu`")
+        (server.notes.parent / "broken").touch()
+        with pytest.raises((OSError, http.client.HTTPException)):
+            server.get("/die")
+        server.until(lambda: len(children_of(server.process.pid)) == 1)
+        server.process.send_signal(signal.SIGHUP)
+        for _ in range(20):
+            assert [server.get()] == [str(child) for child in children_of(server.process.pid)]
+            time.sleep(0.1)
+        server.wrong.write_text("")
+        (server.notes.parent / "broken").unlink()
+        server.until(lambda: len(children_of(server.process.pid)) == 2)
+        _, said = server.stop()
+    wrong = "clients.yaml:3: no such field: `jkuu`\n"
+    assert f"A worker ended, and the others go on without it until a new one can start:\n{wrong}" in said
+    assert f"Not reloaded; what runs goes on:\n{wrong}" in said
+    assert server.process.returncode == 0
+
+
+def test_a_worker_that_fails_again_and_again_does_not_end_the_others(served, capfd):
+    with served(workers=2) as server:
+        server.until_all_answer(2)
+        time.sleep(4)  # then the other one is known to serve
+        (server.notes.parent / "broken").touch()
+        with pytest.raises((OSError, http.client.HTTPException)):
+            server.get("/die")
+        for _ in range(80):  # it is tried at once, and 5 seconds later
+            assert server.get()
+            time.sleep(0.1)
+        (server.notes.parent / "broken").unlink()
+        server.until(lambda: len(children_of(server.process.pid)) == 2)
+        server.stop()
+    assert 3 <= capfd.readouterr().out.count("Unexpected exit from worker") <= 4
+    assert server.process.returncode == 0
+
+
+def test_where_no_worker_can_start_the_service_ends(served):
+    with served() as server:
+        (server.notes.parent / "broken").touch()
+        with pytest.raises((OSError, http.client.HTTPException)):
+            server.get("/die")
+        assert server.process.wait(20) == 1
 
 
 COUNTED = """
