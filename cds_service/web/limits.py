@@ -66,7 +66,13 @@ def read_json(environ: WSGIEnvironment, most: Most) -> Json:
     if not _is_json(environ.get("CONTENT_TYPE", "")):
         raise NotSentAsJson
     encoding = environ.get("HTTP_CONTENT_ENCODING")
-    body = _read(environ, most.body_bytes) if encoding is None else _read_encoded(encoding, environ, most.body_bytes)
+    try:
+        body = (
+            _read(environ, most.body_bytes) if encoding is None else _read_encoded(encoding, environ, most.body_bytes)
+        )
+    except TooLong:
+        _read_away(environ, most.body_bytes)
+        raise
     try:
         parsed: Json = orjson.loads(body)
     except orjson.JSONDecodeError as problem:
@@ -144,6 +150,21 @@ def _decoded(read: Callable[[int], bytes], window: int, most_bytes: int) -> byte
         if not rest:
             raise NotDecoded
     return decoded
+
+
+def _read_away(environ: WSGIEnvironment, most_bytes: int) -> None:
+    """Take the rest of a body that is too long, and keep nothing of it.
+
+    A connection that is closed while its client still sends is torn down, and many a client then never reads why. What
+    does not say its length may have no end, and what says far too much is not worth the time.
+    """
+    length = get_content_length(environ)
+    if length is not None and length <= _READ_AWAY * most_bytes:
+        while environ["wsgi.input"].read(_CHUNK):
+            pass
+
+
+_READ_AWAY: Final = 4  # times the limit
 
 
 # Depth and number -----------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -179,7 +180,8 @@ class Service:
         """Send one request over a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=within_s)
         try:
-            connection.request(method, address, body, headers or {})
+            with suppress(BrokenPipeError, ConnectionResetError):  # refused while it is being sent: the answer says why
+                connection.request(method, address, body, headers or {})
             answer = connection.getresponse()
             return Got(answer.status, answer.headers, answer.read())
         finally:

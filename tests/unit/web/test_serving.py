@@ -180,6 +180,35 @@ def test_a_body_that_grows_beyond_the_limit_is_refused_while_it_grows(port):
         assert response.status == 413
 
 
+@pytest.mark.parametrize("times", [2, 4])
+def test_who_sends_too_much_reads_why(port, times):
+    """Slowly enough for the refusal to come while there is still much to send; the connection goes on."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        for _ in range(2):
+            client.sendall(
+                b"POST /cds-services/sign HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+                b"Content-Length: %d\r\n\r\n" % (times * 65536)
+            )
+            for _ in range(times * 4):
+                time.sleep(0.02)
+                client.sendall(b" " * 16384)
+            response = HTTPResponse(client)
+            response.begin()
+            assert response.status == 413
+            assert json.loads(response.read())["resourceType"] == "OperationOutcome"
+
+
+def test_what_is_far_too_long_is_refused_before_it_is_sent(port):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(
+            b"POST /cds-services/sign HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 262145\r\n\r\n"
+        )
+        response = HTTPResponse(client)
+        response.begin()
+        assert response.status == 413
+
+
 def test_a_compressed_body_is_read(connection):
     headers = JSON | {"Content-Encoding": "gzip"}
     response, _ = ask(
