@@ -35,7 +35,7 @@ from cds_service.store.together import Together
 from cds_service.store.writer import Counters, Counting, Event, Pace, Writer
 
 Answer = TypeVar("Answer")
-_ROWS_AT_ONCE: Final = 80  # of feedback in one statement: older SQLite takes no more than 999 values
+_CARDS_AT_ONCE: Final = 900  # in one question: older SQLite takes no more than 999 values
 _OWN_TOKENS: Final = 100_000
 
 
@@ -157,16 +157,13 @@ class Store:
         return Kept(len(rows), spilled=True)
 
     def _keep(self, rows: list[Values], caller: Caller) -> Kept:
-        new = 0
         cards = {row["card"] for row in rows}
         with self._database.durable.begin() as connection:
-            for start in range(0, len(rows), _ROWS_AT_ONCE):
-                inserting = self._database.inserting(FEEDBACK).values(rows[start : start + _ROWS_AT_ONCE])
-                new += connection.execute(inserting).rowcount
+            new = connection.execute(self._database.inserting(FEEDBACK), rows).rowcount
             known = 0
             ordered = sorted(cards)
-            for start in range(0, len(ordered), _ROWS_AT_ONCE):
-                known += _known(connection, ordered[start : start + _ROWS_AT_ONCE], caller)
+            for start in range(0, len(ordered), _CARDS_AT_ONCE):
+                known += _known(connection, ordered[start : start + _CARDS_AT_ONCE], caller)
         return Kept(new, len(rows) - new, len(cards) - known)
 
     # Tokens that are used once.
