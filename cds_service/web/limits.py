@@ -156,15 +156,19 @@ def _read_away(environ: WSGIEnvironment, most_bytes: int) -> None:
     """Take the rest of a body that is too long, and keep nothing of it.
 
     A connection that is closed while its client still sends is torn down, and many a client then never reads why. What
-    does not say its length may have no end, and what says far too much is not worth the time.
+    does not say its length may have no end, what says far too much is not worth the time, and who asks before sending
+    needs only the answer.
     """
     length = get_content_length(environ)
-    if length is not None and length <= _READ_AWAY * most_bytes:
-        while environ["wsgi.input"].read(_CHUNK):
-            pass
+    if length is None or length > _READ_AWAY * most_bytes or "HTTP_EXPECT" in environ:
+        return
+    until = monotonic() + _READ_AWAY_S
+    while monotonic() < until and environ["wsgi.input"].read(_CHUNK):
+        pass
 
 
 _READ_AWAY: Final = 4  # times the limit
+_READ_AWAY_S: Final = 5.0
 
 
 # Depth and number -----------------------------------------------------------------------------------------------------

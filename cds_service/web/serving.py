@@ -4,8 +4,9 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from logging import LogRecord
 from math import inf
@@ -71,9 +72,9 @@ def run(  # noqa: PLR0913 - each by its name
         workers: how many processes answer.
         threads: how many calls each of them answers at the same time.
         check: asked at SIGHUP before anything is replaced: why it could not be, for whoever runs the service; None
-            when it can. Without it, what is wrong with new cards would end the service.
+            when it can. Asked, too, before a worker that died is replaced.
         starts_in_s: how long a worker takes to start, in seconds, as measured; a worker is told to end three times as
-            long after its successor was started.
+            long after its successor was started, and one that ends by itself before that has failed to start.
 
     Raises:
         CannotListen: before anything is started.
@@ -102,7 +103,6 @@ def run(  # noqa: PLR0913 - each by its name
             backpressure=_CONNECTIONS,  # of each worker: beyond them it accepts none, and the system holds them back
             websockets=False,
             workers_kill_timeout=_STOP_S,
-            respawn_failed_workers=True,  # two failures within 5 seconds end the service all the same
             respawn_interval=max(_SUCCESSOR_S, 3 * starts_in_s),
             log_level=LogLevels.warning,  # not where and when it started; we say that ourselves
             log_access=False,  # it would write addresses with their queries
@@ -121,121 +121,131 @@ _SUCCESSOR_S: Final = 3.5
 _TRIED_AGAIN_S: Final = 5.0
 _NOT_RELOADED: Final = "Not reloaded; what runs goes on:"
 _NOT_REPLACED: Final = "A worker ended, and the others go on without it until a new one can start:"
-
-
-class _Glancing:
-    """What the main thread waits for, in place of an event: it looks now and then whether it has come.
-
-    Of two signals at once Granian's own thread may take both: then nothing wakes the main thread, in which alone the
-    handlers of Python run, and the service would go on as if nobody had told it to stop. And a handler that sets an
-    event while its own thread is just beginning or ending to wait for it waits for itself, for ever. This has no lock.
-    """
-
-    def __init__(self) -> None:
-        self._is_set = False
-
-    def set(self) -> None:
-        self._is_set = True
-
-    def clear(self) -> None:
-        self._is_set = False
-
-    def wait(self) -> None:
-        while not self._is_set:
-            sleep(_GLANCE_S)
+_NOBODY_SERVES: Final = "The last worker ended, and no new one can start:"
 
 
 class _Server(MPServer):
-    """Granian, which does not replace what it has by something that cannot start, and which a stop never finds busy."""
+    """Granian, with a main loop of our own.
+
+    Granian's replaces what it has by something that cannot start, ends everything when one worker fails twice in a
+    row, is busy when a stop comes, and waits by an event that its handlers of signals set, which may wait for
+    themselves then. This one looks twenty times a second at what the handlers noted and at who is alive.
+    """
 
     def __init__(self, *arguments: Any, check: Callable[[], str | None], **named: Any) -> None:  # noqa: ANN401 - Granian's
         super().__init__(*arguments, **named)
         self._check = check
-        self.main_loop_interrupt = _Glancing()  # type: ignore[assignment] # what Granian asks of it, it has
+        self._known_dead: dict[int, Any] = {}
+        self._in_vain = 0  # workers that ended as they started, since one was known to serve
+        self._again_at: dict[int, float] = {}
+        self._said: tuple[str, ...] = ()
 
-    def signal_handler_interrupt(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - Granian's
+    def signal_handler_interrupt(self, *_signal: Any) -> None:  # noqa: ANN401 - Python's
         if os.getpid() != self.pid:  # a worker that was forked a moment ago, and still has the handlers of its parent
             os._exit(0)
-        super().signal_handler_interrupt(*arguments, **named)  # type: ignore[no-untyped-call] # Granian's
+        self.interrupt_signal = True
 
-    def _reload(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - Granian's
-        self.reload_signal = False
-        self.main_loop_interrupt.clear()
+    def signal_handler_reload(self, *_signal: Any) -> None:  # noqa: ANN401 - Python's
+        self.reload_signal = True
+
+    def _serve_loop(self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]) -> None:
+        """Look after the workers until the service is to stop, or none of them can start."""
+
+        def make(index: int) -> Any:  # noqa: ANN401 - Granian's worker, whose methods have no types
+            return self._spawn_worker(index, spawn_target, target_loader)
+
+        try:
+            ends_well = self._look_after(make)
+        except BaseException:
+            self._stop_workers()  # type: ignore[no-untyped-call] # Granian's; workers would keep this process
+            raise
+        # Granian ends with an error if anybody is in here.
+        self.interrupt_children[:] = [] if ends_well else [0]
+
+    def _look_after(self, make: Callable[[int], Any]) -> bool:
+        """Whether it was told to stop; otherwise there is nobody left who could serve."""
+        while not self.interrupt_signal:
+            if self.reload_signal:
+                self._replace_all(make)
+            if any(map(self._is_known_to_serve, self.wrks)):
+                self._in_vain = 0
+            for index, worker in enumerate(self.wrks[: self.workers]):
+                if not self.interrupt_signal and _has_ended(worker):
+                    self._note_dead(index, worker)
+                    if not self._replace_dead(index, make):
+                        return False
+            sleep(_GLANCE_S)
+        return True
+
+    # A worker that ended by itself -----------------------------------------------------------------------------------
+
+    def _note_dead(self, index: int, worker: Any) -> None:  # noqa: ANN401 - Granian's
+        if self._known_dead.get(index) is worker:
+            return
+        self._known_dead[index] = worker
+        if monotonic() - worker.birth < self.respawn_interval:
+            self._in_vain += 1
+
+    def _replace_dead(self, index: int, make: Callable[[int], Any]) -> bool:
+        """Try to replace it, unless that was tried a moment ago and others answer.
+
+        Returns:
+            False when nobody answers, and nobody can be started.
+        """
+        alone = all(map(_has_ended, self.wrks))
+        if not alone and monotonic() < self._again_at.get(index, 0):
+            return True
+        if alone and self._in_vain > self.workers:
+            return False
         wrong = self._what_is_wrong()
         if self.interrupt_signal or self.reload_signal:  # what was checked may have changed since
-            self._look_again()
-        elif wrong is None:
-            super()._reload(*arguments, **named)  # type: ignore[no-untyped-call] # Granian's
-        else:
-            self._look_again()
-            print(_NOT_RELOADED, wrong, sep="\n", file=sys.stderr)  # noqa: T201
+            return True
+        self._again_at[index] = monotonic() + _TRIED_AGAIN_S
+        new: Any = None
+        if wrong is None:
+            new, wrong = self._started(index, make)
+        if wrong is None:
+            self.wrks[index], self._said = new, ()
+            return True
+        says = (_NOBODY_SERVES if alone else _NOT_REPLACED, wrong)
+        if says != self._said:
+            self._said = says
+            _say(*says)
+        return not alone
 
-    def _what_is_wrong(self) -> str | None:
-        """Why a worker could not start, if it is known; a stop does not wait for it."""
-        said: list[str | None] = []
-        # In a thread: loading all cards takes a while. A daemon, as a stop does not wait for what it would say.
-        checking = Thread(target=lambda: said.append(self._check()), name="check", daemon=True)
-        checking.start()
-        self._wait(lambda: not checking.is_alive())
-        return said[0] if said else "the check itself failed"
+    def _is_known_to_serve(self, worker: Any) -> bool:  # noqa: ANN401 - Granian's
+        """It has been there for longer than it would have needed to fail."""
+        return not _has_ended(worker) and monotonic() - worker.birth > self.respawn_interval
 
-    def _respawn_workers(
-        self,
-        workers: Iterable[int],
-        spawn_target: Callable[..., None],
-        target_loader: Callable[..., Any],
-        delay: float = 0,
-    ) -> None:
-        """As Granian's, which sleeps, and waits for old workers, and looks only then whether it is to stop.
+    # A reload ---------------------------------------------------------------------------------------------------------
 
-        Granian ends when a worker fails twice in a row, and the others with it. Here that holds only where nobody else
-        serves: a file that was broken while the service runs is no reason to leave every prescriber without advice.
-        """
-        for index in workers:
-            if not delay:
-                self._wait_until_one_can_start(index)
-            if not self.interrupt_signal:
-                if delay or not self._serves_without(index):
-                    self.respawned_wrks[index] = monotonic()
-                old, new = self.wrks[index], self._spawn_worker(index, spawn_target, target_loader)
-                new.start()  # type: ignore[no-untyped-call] # Granian's
-                self.wrks[index] = new
-                self._wait(lambda: False, delay)
-                self._end(old)
-        self._look_again()
-
-    def _wait_until_one_can_start(self, index: int) -> None:
-        """Wait while a new worker would fail for a reason that is known, as long as any other answers.
-
-        For a reason that is not known it is tried now and then, and not again and again.
-        """
-        if self._serves_without(index) and monotonic() - self.wrks[index].birth < self.respawn_interval:
-            self._wait(lambda: not self._others_of(index), _TRIED_AGAIN_S)
-        said = None
-        while self._others_of(index) and not self.interrupt_signal:
+    def _replace_all(self, make: Callable[[int], Any]) -> None:
+        """Replace the workers one by one; an old one ends when its successor is known to serve."""
+        wrong = None
+        while self.reload_signal and not self.interrupt_signal:
+            self.reload_signal = False
             wrong = self._what_is_wrong()
-            if wrong is None or self.interrupt_signal:
+        for index in range(self.workers):
+            if self.interrupt_signal:
                 return
-            if self.reload_signal:
-                self.reload_signal = False
-                print(_NOT_RELOADED, wrong, sep="\n", file=sys.stderr)  # noqa: T201
-            if wrong != said:
-                print(_NOT_REPLACED, wrong, sep="\n", file=sys.stderr)  # noqa: T201
-            said = wrong
-            self._wait(lambda: self.reload_signal or not self._others_of(index), _TRIED_AGAIN_S)
+            new: Any = None
+            if wrong is None:
+                new, wrong = self._started(index, make)
+            if wrong is None:
+                self._wait(partial(_has_ended, new), self.respawn_interval)
+                if _has_ended(new):
+                    wrong = "a new worker ended as it started"
+            if wrong is not None:
+                _say(_NOT_RELOADED, wrong)
+                return
+            old, self.wrks[index] = self.wrks[index], new
+            self._end(old)
 
-    def _others_of(self, index: int) -> list[Any]:
-        return [worker for worker in self.wrks if worker.idx != index and worker.is_alive()]  # type: ignore[no-untyped-call] # Granian's
-
-    def _serves_without(self, index: int) -> bool:
-        """Whether another worker has been there for long enough to be known to answer."""
-        return any(monotonic() - worker.birth > self.respawn_interval for worker in self._others_of(index))
-
-    def _end(self, old: Any) -> None:  # noqa: ANN401 - Granian's worker, whose methods have no types
+    def _end(self, old: Any) -> None:  # noqa: ANN401 - Granian's
         """End a worker that has a successor; at a stop it is put with the others, and so is ended with them."""
         if not self.interrupt_signal:
             old.terminate()
-            self._wait(lambda: not old.is_alive(), _STOP_S)
+        self._wait(partial(_has_ended, old), _STOP_S)
         if self.interrupt_signal:
             self.wrks.append(old)
             return
@@ -243,16 +253,45 @@ class _Server(MPServer):
             old.kill()
         old.join()
 
+    # Both -------------------------------------------------------------------------------------------------------------
+
+    def _what_is_wrong(self) -> str | None:
+        """Why a worker could not start, if it is known; a stop does not wait for it."""
+        said: list[str | None] = []
+        # In a thread: loading all cards takes a while. A daemon, as a stop does not wait for what it would say.
+        checking = Thread(target=lambda: said.append(self._check()), name="check", daemon=True)
+        try:
+            checking.start()
+        except RuntimeError as problem:  # the machine has no thread left
+            return str(problem)
+        self._wait(lambda: not checking.is_alive())
+        return said[0] if said else "the check itself failed"
+
+    def _started(self, index: int, make: Callable[[int], Any]) -> tuple[Any, str | None]:
+        """A new worker, or why the machine gives none."""
+        new = make(index)
+        try:
+            new.start()
+        except (OSError, RuntimeError) as problem:  # no process, or no thread to watch it
+            if new.is_alive():
+                new.kill()
+            return None, f"no new process: {problem}"
+        return new, None
+
     def _wait(self, ended: Callable[[], bool], most_s: float = inf) -> None:
         """Wait until something has ended, or that many seconds, or until the service is to stop."""
         until = monotonic() + most_s
         while not self.interrupt_signal and not ended() and monotonic() < until:
             sleep(_GLANCE_S)  # the handlers of signals run in between
 
-    def _look_again(self) -> None:
-        """Have the main loop look at what came meanwhile; it clears its mark before it begins with something."""
-        if self.interrupt_signal or self.reload_signal or self.interrupt_children:
-            self.main_loop_interrupt.set()
+
+def _has_ended(worker: Any) -> bool:  # noqa: ANN401 - Granian's
+    return not worker.is_alive()
+
+
+def _say(*lines: str) -> None:
+    with suppress(OSError, ValueError):  # nobody reads it any more; that is no reason to end
+        print(*lines, sep="\n", file=sys.stderr)  # noqa: T201
 
 
 # In a worker ----------------------------------------------------------------------------------------------------------
