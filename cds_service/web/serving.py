@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -139,6 +140,8 @@ class _Server(MPServer):
         self._in_vain = 0  # workers that ended as they started, since one was known to serve
         self._again_at: dict[int, float] = {}
         self._said: tuple[str, ...] = ()
+        # Granian notes here who ended, from other threads, and ends with an error if anybody is in it.
+        self.interrupt_children = deque(maxlen=0)  # type: ignore[assignment]
 
     def signal_handler_interrupt(self, *_signal: Any) -> None:  # noqa: ANN401 - Python's
         if os.getpid() != self.pid:  # a worker that was forked a moment ago, and still has the handlers of its parent
@@ -159,8 +162,17 @@ class _Server(MPServer):
         except BaseException:
             self._stop_workers()  # type: ignore[no-untyped-call] # Granian's; workers would keep this process
             raise
-        # Granian ends with an error if anybody is in here.
-        self.interrupt_children[:] = [] if ends_well else [0]
+        if not ends_well:
+            self.interrupt_children = [0]
+
+    def _spawn_workers(self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]) -> None:
+        """As Granian's; where the machine gives less than all, nobody stays behind to keep this process."""
+        for index in range(self.workers):
+            new, wrong = self._started(index, lambda at: self._spawn_worker(at, spawn_target, target_loader))
+            if wrong is not None:
+                self._stop_workers()  # type: ignore[no-untyped-call] # Granian's
+                raise SystemExit(wrong)
+            self.wrks.append(new)
 
     def _look_after(self, make: Callable[[int], Any]) -> bool:
         """Whether it was told to stop; otherwise there is nobody left who could serve."""

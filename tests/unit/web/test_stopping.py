@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -67,6 +67,15 @@ def create():
 if __name__ == "__main__":
     if "QUICK" in os.environ:  # what is 3.5 and 5 seconds
         serving._SUCCESSOR_S, serving._TRIED_AGAIN_S = 1.0, 1.5
+    if "ONE_FORK" in os.environ:
+        forks = iter([os.fork])
+
+        def fork():
+            for first in forks:
+                return first()
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+
+        os.fork = fork
     serving.run(
         "served:create",
         host="127.0.0.1",
@@ -98,8 +107,9 @@ class Server:
             env=os.environ | {"PYTHONPATH": paths, "NOTES": str(self.notes), "WRONG": str(self.wrong)} | environment,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
-        self.until(self.answers)
+        self.until(lambda: self.answers() or self.process.poll() is not None)
 
     def get(self, address="/"):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
@@ -160,7 +170,8 @@ def served(tmp_path):
 
     yield start
     for server in servers:
-        server.process.kill()
+        with suppress(ProcessLookupError):  # with its workers, whatever a test has left
+            os.killpg(server.process.pid, signal.SIGKILL)
         server.process.wait()
         server.process.stderr.close()
 
@@ -176,7 +187,7 @@ def test_what_runs_is_finished_and_then_the_store_is_drained(served, how):
         calling.join()
     assert len(answers) == 1
     assert server.noted() == ["slow begins", "slow ends", server.noted()[2], "stopped", "served"]
-    assert server.noted()[2] in {"stop within 7", "stop within 8"}
+    assert server.noted()[2] in {f"stop within {seconds}" for seconds in (5, 6, 7, 8)}  # what the slow call left
     assert took_s < 5
     assert (server.process.returncode, said) == (0, "")
 
@@ -263,7 +274,9 @@ def test_a_stop_does_not_wait_for_an_old_worker_that_does_not_end(served):
         server.until(lambda: "body begins" in server.noted())
         (old,) = children_of(server.process.pid)
         server.process.send_signal(signal.SIGHUP)
-        server.until(lambda: not takes_connections_of(server, old))
+        server.until(lambda: len(server.workers()) == 2)
+        time.sleep(4.5)  # its successor is there for 3.5 seconds then, and it was told to end
+        assert server.get() != str(old)
         took_s, _ = server.stop()
     assert not is_running(old)
     assert took_s < 10
@@ -293,10 +306,6 @@ def children_of(parent):
 
 def is_running(process):
     return Path(f"/proc/{process}").exists()
-
-
-def takes_connections_of(server, process):
-    return server.answers() in {str(process), None}
 
 
 def test_what_cannot_start_replaces_nothing(served):
@@ -358,7 +367,7 @@ def test_a_worker_that_fails_again_and_again_does_not_end_the_others(served, cap
         server.broken.unlink()
         server.until_all_answer(2)
         server.stop()
-    assert 3 <= capfd.readouterr().out.count("Unexpected exit from worker") <= 4
+    assert 3 <= capfd.readouterr().out.count("Unexpected exit from worker") <= 6
     assert server.process.returncode == 0
 
 
@@ -390,6 +399,16 @@ def test_what_passes_the_check_and_cannot_start_replaces_nothing(served):
         _, said = server.stop()
     assert said == "Not reloaded; what runs goes on:\na new worker ended as it started\n"
     assert server.process.returncode == 0
+
+
+def test_where_the_machine_gives_less_processes_than_wanted_nobody_is_left_behind(served):
+    """The worker that had started kept the first process, which no signal ended."""
+    with served(workers=2, ONE_FORK="1") as server:
+        _, said = server.process.communicate(timeout=20)
+    assert (server.process.returncode, said) == (
+        1,
+        "no new process: [Errno 11] Resource temporarily unavailable\n",
+    )
 
 
 @pytest.mark.parametrize("which", [0, 1])
