@@ -16,7 +16,7 @@ from signal import SIG_BLOCK, SIG_DFL, SIG_UNBLOCK, SIGINT, SIGTERM, pthread_sig
 from tempfile import TemporaryDirectory
 from threading import Event, Thread, main_thread
 from time import monotonic, sleep
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from granian.constants import HTTPModes, Interfaces, RuntimeModes
@@ -125,6 +125,25 @@ _NOT_REPLACED: Final = "A worker ended, and the others go on without it until a 
 _NOBODY_SERVES: Final = "The last worker ended, and no new one can start:"
 
 
+class _Worker(Protocol):
+    """What is asked of a worker of Granian's, whose own methods have no types."""
+
+    birth: float
+
+    def start(self) -> None: ...
+
+    def is_alive(self) -> bool: ...
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def join(self) -> None: ...
+
+
+_Make: TypeAlias = Callable[[int], _Worker]
+
+
 class _Server(MPServer):
     """Granian, with a main loop of our own.
 
@@ -135,26 +154,27 @@ class _Server(MPServer):
 
     def __init__(self, *arguments: Any, check: Callable[[], str | None], **named: Any) -> None:  # noqa: ANN401 - Granian's
         super().__init__(*arguments, **named)
+        self.wrks: list[_Worker] = []  # type: ignore[assignment] # Granian's own
         self._check = check
-        self._known_dead: dict[int, Any] = {}
+        self._known_dead: dict[int, _Worker] = {}
         self._in_vain = 0  # workers that ended as they started, since one was known to serve
         self._again_at: dict[int, float] = {}
         self._said: tuple[str, ...] = ()
         # Granian notes here who ended, from other threads, and ends with an error if anybody is in it.
         self.interrupt_children = deque(maxlen=0)  # type: ignore[assignment]
 
-    def signal_handler_interrupt(self, *_signal: Any) -> None:  # noqa: ANN401 - Python's
+    def signal_handler_interrupt(self, *_signal: object) -> None:
         if os.getpid() != self.pid:  # a worker that was forked a moment ago, and still has the handlers of its parent
             os._exit(0)
         self.interrupt_signal = True
 
-    def signal_handler_reload(self, *_signal: Any) -> None:  # noqa: ANN401 - Python's
+    def signal_handler_reload(self, *_signal: object) -> None:
         self.reload_signal = True
 
     def _serve_loop(self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]) -> None:
         """Look after the workers until the service is to stop, or none of them can start."""
 
-        def make(index: int) -> Any:  # noqa: ANN401 - Granian's worker, whose methods have no types
+        def make(index: int) -> _Worker:
             return self._spawn_worker(index, spawn_target, target_loader)
 
         try:
@@ -168,13 +188,13 @@ class _Server(MPServer):
     def _spawn_workers(self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]) -> None:
         """As Granian's; where the machine gives less than all, nobody stays behind to keep this process."""
         for index in range(self.workers):
-            new, wrong = self._started(index, lambda at: self._spawn_worker(at, spawn_target, target_loader))
-            if wrong is not None:
+            new = self._started(index, lambda at: self._spawn_worker(at, spawn_target, target_loader))
+            if isinstance(new, str):
                 self._stop_workers()  # type: ignore[no-untyped-call] # Granian's
-                raise SystemExit(wrong)
+                raise SystemExit(new)
             self.wrks.append(new)
 
-    def _look_after(self, make: Callable[[int], Any]) -> bool:
+    def _look_after(self, make: _Make) -> bool:
         """Whether it was told to stop; otherwise there is nobody left who could serve."""
         while not self.interrupt_signal:
             if self.reload_signal:
@@ -191,14 +211,14 @@ class _Server(MPServer):
 
     # A worker that ended by itself -----------------------------------------------------------------------------------
 
-    def _note_dead(self, index: int, worker: Any) -> None:  # noqa: ANN401 - Granian's
+    def _note_dead(self, index: int, worker: _Worker) -> None:
         if self._known_dead.get(index) is worker:
             return
         self._known_dead[index] = worker
         if monotonic() - worker.birth < self.respawn_interval:
             self._in_vain += 1
 
-    def _replace_dead(self, index: int, make: Callable[[int], Any]) -> bool:
+    def _replace_dead(self, index: int, make: _Make) -> bool:
         """Try to replace it, unless that was tried a moment ago and others answer.
 
         Returns:
@@ -213,25 +233,23 @@ class _Server(MPServer):
         if self.interrupt_signal or self.reload_signal:  # what was checked may have changed since
             return True
         self._again_at[index] = monotonic() + _TRIED_AGAIN_S
-        new: Any = None
-        if wrong is None:
-            new, wrong = self._started(index, make)
-        if wrong is None:
+        new = self._started(index, make) if wrong is None else wrong
+        if not isinstance(new, str):
             self.wrks[index], self._said = new, ()
             return True
-        says = (_NOBODY_SERVES if alone else _NOT_REPLACED, wrong)
+        says = (_NOBODY_SERVES if alone else _NOT_REPLACED, new)
         if says != self._said:
             self._said = says
             _say(*says)
         return not alone
 
-    def _is_known_to_serve(self, worker: Any) -> bool:  # noqa: ANN401 - Granian's
+    def _is_known_to_serve(self, worker: _Worker) -> bool:
         """It has been there for longer than it would have needed to fail."""
         return not _has_ended(worker) and monotonic() - worker.birth > self.respawn_interval
 
     # A reload ---------------------------------------------------------------------------------------------------------
 
-    def _replace_all(self, make: Callable[[int], Any]) -> None:
+    def _replace_all(self, make: _Make) -> None:
         """Replace the workers one by one; an old one ends when its successor is known to serve."""
         wrong = None
         while self.reload_signal and not self.interrupt_signal:
@@ -240,20 +258,22 @@ class _Server(MPServer):
         for index in range(self.workers):
             if self.interrupt_signal:
                 return
-            new: Any = None
-            if wrong is None:
-                new, wrong = self._started(index, make)
-            if wrong is None:
-                self._wait(partial(_has_ended, new), self.respawn_interval)
-                if _has_ended(new):
-                    wrong = "a new worker ended as it started"
-            if wrong is not None:
-                _say(_NOT_RELOADED, wrong)
+            new = self._successor(index, make) if wrong is None else wrong
+            if isinstance(new, str):
+                _say(_NOT_RELOADED, new)
                 return
             old, self.wrks[index] = self.wrks[index], new
             self._end(old)
 
-    def _end(self, old: Any) -> None:  # noqa: ANN401 - Granian's
+    def _successor(self, index: int, make: _Make) -> _Worker | str:
+        """A new worker that is known to serve, or why there is none."""
+        new = self._started(index, make)
+        if isinstance(new, str):
+            return new
+        self._wait(partial(_has_ended, new), self.respawn_interval)
+        return "a new worker ended as it started" if _has_ended(new) else new
+
+    def _end(self, old: _Worker) -> None:
         """End a worker that has a successor; at a stop it is put with the others, and so is ended with them."""
         if not self.interrupt_signal:
             old.terminate()
@@ -279,7 +299,7 @@ class _Server(MPServer):
         self._wait(lambda: not checking.is_alive())
         return said[0] if said else "the check itself failed"
 
-    def _started(self, index: int, make: Callable[[int], Any]) -> tuple[Any, str | None]:
+    def _started(self, index: int, make: _Make) -> _Worker | str:
         """A new worker, or why the machine gives none."""
         new = make(index)
         try:
@@ -287,8 +307,8 @@ class _Server(MPServer):
         except (OSError, RuntimeError) as problem:  # no process, or no thread to watch it
             if new.is_alive():
                 new.kill()
-            return None, f"no new process: {problem}"
-        return new, None
+            return f"no new process: {problem}"
+        return new
 
     def _wait(self, ended: Callable[[], bool], most_s: float = inf) -> None:
         """Wait until something has ended, or that many seconds, or until the service is to stop."""
@@ -297,7 +317,7 @@ class _Server(MPServer):
             sleep(_GLANCE_S)  # the handlers of signals run in between
 
 
-def _has_ended(worker: Any) -> bool:  # noqa: ANN401 - Granian's
+def _has_ended(worker: _Worker) -> bool:
     return not worker.is_alive()
 
 
