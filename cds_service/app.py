@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from time import perf_counter
 from typing import Final
 
 from flask import Flask
 
+from cds_service import __version__
 from cds_service.advice.advise import advise
 from cds_service.advice.memory import Memory, NoMemory
 from cds_service.advice.policy import Fetch, MissingData, Policy
@@ -71,7 +71,7 @@ def create_served(
     settings = settings or Settings.read(os.environ)
     discovery = Discovery.load(settings.discovery)
     library = _library(settings)
-    edition = Edition(version("cds-service"), library.sha256)
+    edition = Edition(__version__, library.sha256)
     logs = log.to_standard_error(clock) if settings.log else log.to_nowhere
     store = _store(settings, edition, clock, logs)
     metrics = Metrics(edition, store.counters) if settings.metrics else None
