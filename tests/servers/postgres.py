@@ -96,8 +96,10 @@ class Postgres:
 
     def freeze(self):
         """Let it fall silent: the machine still takes connections and what is sent, and nothing ever answers."""
-        for process in (self._process.pid, *self._children()):
-            os.kill(process, signal.SIGSTOP)
+        os.kill(self._process.pid, signal.SIGSTOP)  # first: it makes no child any more
+        for process in self._children():
+            with suppress(ProcessLookupError):  # a child that was on its way out
+                os.kill(process, signal.SIGSTOP)
 
     def thaw(self):
         """Let it go on."""

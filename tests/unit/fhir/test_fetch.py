@@ -338,14 +338,36 @@ def test_a_connection_that_stays_silent_as_it_is_used_again_is_not_asked_again()
 
 def test_an_answer_that_nobody_asked_for_answers_nothing():
     """A server that says more than it was asked: the next patient must not get it."""
+    said = threading.Semaphore(0)
 
     def behave(asked, line):
         a_record(asked, line)
         line.send(answer(bundle({"resourceType": "Condition", "id": "of-another"})))
+        said.release()
 
     with serving(behave) as server, fetching() as ask:
         for _ in range(3):
             assert ids(ask(server.base).fetched.values["conditions"]) == ["Condition-1"]
+            assert said.acquire(timeout=5), "what nobody asked for has arrived"
+
+
+def test_an_answer_to_somebody_else_that_comes_just_as_we_ask_reaches_no_later_call():
+    """Nothing on the line tells it from ours; what it holds does, for a resource of another patient is a gap."""
+    of_another = {"resourceType": "Condition", "id": "7", "subject": {"reference": "Patient/somebody-else"}}
+    said = threading.Semaphore(0)
+
+    def behave(asked, line):
+        if len(server.asked) == 2:
+            line.send(answer(bundle(of_another)))
+        a_record(asked, line)
+        said.release()
+
+    with serving(behave) as server, fetching() as ask:
+        seen = []
+        for _ in range(3):
+            seen.append(ask(server.base).fetched.values["conditions"])
+            assert said.acquire(timeout=5), "the answer to this question has arrived"
+    assert [ids(one) for one in seen] == [["Condition-1"], ["7"], ["Condition-1"]]
 
 
 def test_a_connection_is_not_kept_that_the_server_will_close():
