@@ -7,15 +7,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_NB, flock
 from functools import partial
 from importlib import import_module
 from logging import LogRecord
 from math import inf
 from pathlib import Path
+from shutil import rmtree
 from signal import SIG_BLOCK, SIG_DFL, SIG_UNBLOCK, SIGINT, SIGTERM, pthread_sigmask, signal, sigwait
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from threading import Event, Thread, main_thread
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -404,13 +406,43 @@ def _counting_together(workers: int) -> Iterator[None]:
     if workers == 1:
         yield
         return
-    shared = Path("/dev/shm")  # noqa: S108 - a folder of our own in it, which nobody else can read
-    with TemporaryDirectory(prefix="cds-service-", dir=shared if os.access(shared, os.W_OK) else None) as folder:
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own in it, which nobody else can read
+    place = memory if os.access(memory, os.W_OK) else Path(gettempdir())
+    _clear_up(place)
+    with TemporaryDirectory(prefix=_COUNTS, dir=place) as folder, _held(folder):
         os.environ[FOLDER] = folder
         try:
             yield
         finally:
             del os.environ[FOLDER]
+
+
+def _clear_up(place: Path) -> None:
+    """Remove the folders of services that were killed: nobody holds them any more."""
+    for left in place.glob(f"{_COUNTS}*"):
+        with suppress(OSError):  # held, another user's, or another service that starts was faster
+            if left.stat().st_mtime < time() - _HELD_BY_THEN_S:
+                with _held(left):
+                    rmtree(left)
+
+
+@contextmanager
+def _held(folder: str | Path) -> Iterator[None]:
+    """Hold a folder, as do the workers forked meanwhile, for as long as one of them lives.
+
+    Raises:
+        OSError: others hold it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        flock(descriptor, LOCK_EX | LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+_COUNTS: Final = "cds-service-counts-"
+_HELD_BY_THEN_S: Final = 60.0  # a service that starts makes its folder a moment before it holds it
 
 
 _INTENDED: Final = "Python threads, which seems quite high"

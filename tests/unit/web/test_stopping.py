@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
 
@@ -159,12 +160,15 @@ class Server:
 
 
 @pytest.fixture
-def served(tmp_path):
+def served():
+    """Servers in a folder in memory, where the system has one: no test measures how busy the disk is."""
     servers = []
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
+    home = TemporaryDirectory(prefix="stopping-", dir=memory if os.access(memory, os.W_OK) else None)
 
     @contextmanager
     def start(workers=1, **environment):
-        server = Server(tmp_path, workers, **environment)
+        server = Server(Path(mkdtemp(dir=home.name)), workers, **environment)
         servers.append(server)
         yield server
 
@@ -174,6 +178,7 @@ def served(tmp_path):
             os.killpg(server.process.pid, signal.SIGKILL)
         server.process.wait()
         server.process.stderr.close()
+    home.cleanup()
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -510,3 +515,22 @@ def test_whichever_worker_is_asked_it_has_counted_everything(served, monkeypatch
     assert len(folders) == 1
     assert not any(Path(folder).exists() for folder in folders)
     assert server.process.returncode == 0
+
+
+def test_the_counts_of_a_service_that_was_killed_are_cleared_up_by_the_next_and_no_others(served, monkeypatch):
+    monkeypatch.setitem(globals(), "SERVED", COUNTED)
+    with served(2) as killed, served(2) as alive:
+        of_killed, of_alive = (Path(server.noted()[0]) for server in (killed, alive))
+        os.killpg(killed.process.pid, signal.SIGKILL)
+        killed.process.wait()
+        with served(2) as young:
+            young.stop()
+        assert of_killed.is_dir(), "perhaps its service is about to hold it"
+        for folder in (of_killed, of_alive):
+            os.utime(folder, (0, 0))
+        with served(2) as old:
+            assert not of_killed.exists()
+            assert of_alive.is_dir()
+            old.stop()
+        alive.stop()
+    assert not of_alive.exists()
