@@ -1,6 +1,6 @@
 """What holds for every patient with an allergy list."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.journeys.card_rules import check_answer
@@ -45,6 +45,7 @@ def test_without_an_allergy_list_nobody_is_told_that_allergies_were_checked(clie
     assert "the allergy list" in cards["not-checked"]["detail"].lower()
 
 
+@settings(max_examples=60)  # of each patient some fifty damaged records
 @given(case=cases())
 def test_an_allergy_is_never_lost_by_damage_to_the_allergy_list(client, case):
     request = case.with_more("allergies", of_what_is_ordered(case)).request()
