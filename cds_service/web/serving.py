@@ -175,10 +175,7 @@ class _Server(MPServer):
 
     def _serve_loop(self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]) -> None:
         """Look after the workers until the service is to stop, or none of them can start."""
-
-        def make(index: int) -> _Worker:
-            return self._spawn_worker(index, spawn_target, target_loader)
-
+        make = partial(self._spawn_worker, target=spawn_target, callback_loader=target_loader)
         try:
             ends_well = self._look_after(make)
         except BaseException:
@@ -189,8 +186,9 @@ class _Server(MPServer):
 
     def _spawn_workers(self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]) -> None:
         """As Granian's; where the machine gives less than all, nobody stays behind to keep this process."""
+        make = partial(self._spawn_worker, target=spawn_target, callback_loader=target_loader)
         for index in range(self.workers):
-            new = self._started(index, lambda at: self._spawn_worker(at, spawn_target, target_loader))
+            new = self._started(index, make)
             if isinstance(new, str):
                 self._stop_workers()  # type: ignore[no-untyped-call] # Granian's
                 raise SystemExit(new)
